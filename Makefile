@@ -1,0 +1,52 @@
+# Everything from a bare machine: Python >= 3.11 with venv, make and a package
+# registry. `make report` and `make test` need no other step before them.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.lightbox-ready
+UV := $(BIN)/uv
+
+.PHONY: help report test lab check lock clean
+
+help:
+	@echo "make report   the demo report: reports/demo/report.{html,pdf}"
+	@echo "make test     the test suite"
+	@echo "make lab      JupyterLab with the Lightbox kernel"
+	@echo "make check    formatting and lint, notebooks included"
+	@echo "make lock     renew requirements.lock from pyproject.toml"
+	@echo "make clean    remove the environment (data, runs and reports stay)"
+
+report: $(READY)
+	$(BIN)/lightbox report params/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest tests --ignore=tests/benchmarks
+
+lab: $(READY)
+	$(BIN)/python -m ipykernel install --sys-prefix --name lightbox \
+	  --display-name "Lightbox"
+	$(BIN)/jupyter lab notebooks
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+$(UV):
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+
+# `sync` makes the environment equal to the lock, so a renewed lock also
+# removes what it no longer names. uv itself lives there too and is kept.
+$(READY): requirements.lock pyproject.toml | $(UV)
+	$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	$(UV) pip install --quiet --no-deps --python $(BIN)/python --editable .
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --upgrade .venv
+	touch $@
+
+lock: | $(UV)
+	$(UV) pip compile --quiet --universal --generate-hashes --upgrade \
+	  --python-version 3.11 --extra lab --extra dev \
+	  --custom-compile-command "make lock" --output-file requirements.lock \
+	  pyproject.toml
+
+clean:
+	rm -rf .venv
