@@ -1,0 +1,38 @@
+"""Lightbox: from a folder of medical images to a report on transfer learning.
+
+A notebook needs only this: `section = lightbox.start(<stem>, globals())`, then the
+figures, tables and sentences below. Names are imported when they are first used,
+so that `import lightbox` is instant and torch is loaded by what needs it.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "start": "section",
+    "open_dataset": "data",
+    "learning_curves": "figures",
+    "confusion_matrices": "figures",
+    "sample_grid": "figures",
+    "split_counts": "figures",
+    "comparison": "tables",
+    "per_class": "tables",
+    "split_table": "tables",
+    "from_frame": "tables",
+    "conclusion": "findings",
+    "readings": "findings",
+}
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - names, all of them text
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that has the name (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lightbox' has no attribute {name!r}")
+    return getattr(import_module(f"lightbox.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,162 @@
+"""The parameters of every section: names, types, units, ranges, one-line errors.
+
+papermill only warns about a name that a notebook does not have, and YAML reads
+`1e-4` as text. Both are mended here, before anything slow begins: values are
+coerced to the declared type, everything else is refused with one line.
+"""
+
+from datetime import date as Date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from lightbox.errors import ParameterError, did_you_mean
+
+
+def _no_bool(value: Any) -> Any:
+    """Refuse True and False where a number is meant: pydantic reads them as 1, 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not true or false")
+    return value
+
+
+def _one_line(value: Any) -> Any:
+    """Dates and numbers that YAML read from a title are text all the same."""
+    if isinstance(value, Date | int | float) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_bool)]
+Real = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Line = Annotated[str, BeforeValidator(_one_line), Field(max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+Strategy = Literal["feature_extraction", "fine_tuning", "partial"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Resize = Literal["squash", "crop", "pad"]
+Language = Literal["en", "zh"]
+
+
+class DataParameters(BaseModel):
+    """What every section has: the images, and how the report is headed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    dataset: Name = "phantom-chest"  # a registered set, or "folder"
+    data_dir: Name | None = None  # folder of the images, where not the usual one
+    image_size: Whole = Field(default=64, ge=16, le=1024)  # pixels, square
+    resize: Resize = "squash"
+    on_bad_image: Literal["skip", "stop"] = "skip"
+    seed: Whole = Field(default=0, ge=0, le=2**31 - 1)
+    language: Language = "en"
+    title: Line = "Transfer learning on medical images"
+    author: Line = ""
+    course: Line = ""
+    date: Line = ""
+
+
+class TrainingParameters(DataParameters):
+    """What a section that trains has besides."""
+
+    models: list[Name] = Field(default=["resnet18"], min_length=1)
+    strategies: list[Strategy] = Field(
+        default=["feature_extraction", "fine_tuning"], min_length=1
+    )
+    first_trainable: Name | None = None  # layer name, for the strategy `partial`
+    weights: Name = "none"  # "none", an enum such as IMAGENET1K_V1, or a file
+    epochs: Whole = Field(default=10, ge=1, le=1000)
+    batch_size: Whole = Field(default=32, ge=1, le=4096)  # images
+    learning_rate: Real = Field(default=1e-3, gt=0, le=10)  # Adam's
+    patience: Whole = Field(default=5, ge=0, le=1000)  # epochs; 0 switches it off
+    device: Device = "auto"
+    precision: Precision = "auto"
+
+
+SECTIONS: dict[str, type[DataParameters]] = {
+    "00_data": DataParameters,
+    "01_feature_extraction_vs_fine_tuning": TrainingParameters,
+}
+
+
+def section(name: str) -> type[DataParameters]:
+    """Look a section's parameters up by the notebook's stem.
+
+    Args:
+        name: The stem, such as `00_data`.
+
+    Returns:
+        The model that validates its parameters.
+
+    Raises:
+        ParameterError: There is no such section.
+    """
+    if name not in SECTIONS:
+        allowed = ", ".join(SECTIONS)
+        raise ParameterError(
+            f"no notebook named {name!r}: there are {allowed}"
+            f"{did_you_mean(name, SECTIONS)}"
+        )
+    return SECTIONS[name]
+
+
+def validate(name: str, values: dict[str, Any]) -> DataParameters:
+    """Check a section's parameters and coerce them to their types.
+
+    Args:
+        name: The notebook's stem.
+        values: Parameter names and values as YAML or a notebook has them.
+
+    Returns:
+        The frozen parameters, defaults filled in.
+
+    Raises:
+        ParameterError: One line that names each wrong parameter, what was
+            given and what is allowed.
+    """
+    model = section(name)
+    try:
+        return model(**values)
+    except ValidationError as error:
+        lines = [_explain(model, problem) for problem in error.errors()]
+    # Unions and lists report one problem per member: name each parameter once.
+    raise ParameterError("; ".join(dict.fromkeys(lines)))
+
+
+def _explain(model: type[BaseModel], problem: Any) -> str:
+    """Turn one of pydantic's problems into a clause of the error line."""
+    name, given = str(problem["loc"][0]), problem["input"]
+    if problem["type"] == "extra_forbidden":
+        hint = did_you_mean(name, model.model_fields)
+        return f"unknown parameter {name!r}{hint or _listed(model)}"
+    message = problem["msg"].removeprefix("Value error, ")
+    hint = ""
+    if problem["type"] == "literal_error" and isinstance(given, str):
+        allowed = problem["ctx"]["expected"].replace(" or ", ", ").split(", ")
+        hint = did_you_mean(given, [option.strip("'") for option in allowed])
+    shown = repr(given)
+    shown = shown if len(shown) <= 80 else shown[:77] + "..."
+    return f"{name} = {shown}: {message[0].lower()}{message[1:]}{hint}"
+
+
+def _listed(model: type[BaseModel]) -> str:
+    """List a section's names, for an unknown one that resembles none."""
+    return f"; there are {', '.join(model.model_fields)}"
+
+
+def absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Make relative paths count from the folder where they were typed.
+
+    Args:
+        values: Parameters as given.
+        folder: Where the command was typed.
+
+    Returns:
+        A copy in which `data_dir` is absolute.
+    """
+    given = values.get("data_dir")
+    if not isinstance(given, str) or not given:
+        return dict(values)
+    path = Path(given).expanduser()
+    return {**values, "data_dir": str((folder / path).resolve())}

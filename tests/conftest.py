@@ -1,0 +1,30 @@
+"""What tests share: the project's folder, the real images, a store of their own."""
+
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real images, or a skip that says what is missing."""
+    folder = PROJECT / ".." / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real images (../shared/data) are not on this machine")
+    return folder.resolve()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """An empty LIGHTBOX_HOME."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("LIGHTBOX_HOME", str(folder))
+    return folder
