@@ -1,0 +1,124 @@
+"""The command line: `lightbox report`."""
+
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from rich.console import Console
+
+from lightbox.errors import LightboxError, ParameterError
+
+FORMATS = ("html", "pdf", "docx")
+
+
+class Group(click.Group):
+    """Shows a user's mistake as one line, not as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LightboxError as error:
+            click.echo(f"lightbox: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lightbox")
+def main() -> None:
+    """From a folder of medical images to a course report on transfer learning."""
+
+
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="00",
+    help="Only the notebooks whose name begins so; may be given again.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the report goes [reports/<study>].",
+)
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    type=(str, str),
+    multiple=True,
+    metavar="NAME VALUE",
+    help="Set a parameter, its value written as YAML: -p models '[resnet18]'.",
+)
+@click.option(
+    "--to",
+    "formats",
+    default="html,pdf",
+    show_default=True,
+    metavar="FORMATS",
+    help=f"Any of {', '.join(FORMATS)}, comma-separated.",
+)
+def report(
+    study: Path,
+    only: tuple[str, ...],
+    out: Path | None,
+    parameters: tuple[tuple[str, str], ...],
+    formats: str,
+) -> None:
+    """Execute the notebooks of STUDY and bind their report.
+
+    STUDY is a folder of YAML files, such as params/demo. Finished runs are taken
+    from the store; a notebook that fails is rendered up to where it failed, the
+    others are done, and the exit status is 1.
+    """
+    from lightbox import binding, paths
+    from lightbox import study as studies
+
+    wanted = _formats(formats)
+    chosen = studies.load(study).only(only).override(_overrides(parameters))
+    chosen = chosen.validated(Path.cwd())
+    folder = (out or paths.reports() / chosen.name).resolve()
+    console = Console(stderr=True, highlight=False)
+    started = time.perf_counter()
+    done = binding.make(
+        chosen,
+        folder,
+        formats=wanted,
+        command=shlex.join(["lightbox", *sys.argv[1:]]),
+        console=console,
+    )
+    for path in done.files:
+        console.print(f"  {os.path.relpath(path)}", markup=False)
+    seconds = time.perf_counter() - started
+    if done.failed:
+        raise click.ClickException(
+            f"{', '.join(done.failed)} failed; the report shows where ({seconds:.0f} s)"
+        )
+    console.print(f"The report is ready, in {seconds:.0f} s.")
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """Read `--to`."""
+    wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    wrong = [name for name in wanted if name not in FORMATS]
+    if wrong:
+        raise ParameterError(f"--to {wrong[0]!r}: there are {', '.join(FORMATS)}")
+    return wanted
+
+
+def _overrides(given: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """Read the values of `-p` as YAML."""
+    values = {}
+    for name, text in given:
+        try:
+            values[name] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ParameterError(
+                f"-p {name} {text!r}: the value is no YAML; quote it, as in '[a, b]'"
+            ) from None
+    return values

@@ -1,0 +1,151 @@
+"""What a notebook starts with: checked parameters, the data, the provenance."""
+
+import ast
+import os
+import shlex
+from typing import Any
+
+import yaml
+
+from lightbox import runs, store
+from lightbox.data import Dataset, open_dataset
+from lightbox.provenance import Provenance
+from lightbox.params import DataParameters, TrainingParameters, validate
+
+COMMAND = "LIGHTBOX_COMMAND"  # set by `lightbox report` for its kernels
+MARK = "# Parameters"  # first line of the parameters cell, and of papermill's
+
+
+class Section:
+    """One notebook's section of the report.
+
+    Args:
+        name: The notebook's stem.
+        settings: Its checked parameters.
+    """
+
+    def __init__(self, name: str, settings: DataParameters):
+        self.name, self.settings = name, settings
+        self._data: Dataset | None = None
+
+    @property
+    def data(self) -> Dataset:
+        """The images, found, audited and split; opened once."""
+        if self._data is None:
+            self._data = open_dataset(
+                self.settings.dataset,
+                self.settings.data_dir,
+                seed=self.settings.seed,
+                on_bad_image=self.settings.on_bad_image,
+            )
+        return self._data
+
+    def train(self) -> list[store.Run]:
+        """Train every run of the section that the store does not have.
+
+        Returns:
+            One run per model and strategy.
+
+        Raises:
+            TypeError: The section has no training parameters.
+        """
+        if not isinstance(self.settings, TrainingParameters):
+            raise TypeError(f"{self.name} does not train")
+        return runs.run_all(self.settings, self.data)
+
+    def provenance(self) -> Provenance:
+        """Say from what this page was made, and how to make it again.
+
+        Returns:
+            The box that the report prints.
+        """
+        settings = self.settings
+        device = getattr(settings, "device", "cpu")
+        compute = runs.resolve(device, getattr(settings, "precision", "auto"))
+        made = runs.environment(compute.device)
+        packages = ", ".join(f"{k} {v}" for k, v in made["packages"].items())
+        facts = [
+            ["commit", made["commit"]],
+            ["data", f"{self.data.card.title}, fingerprint {self.data.fingerprint}"],
+            ["parameters", _flat(settings.model_dump())],
+            ["hardware", f"{made['hardware']}; {compute.precision}"],
+            ["versions", f"Python {made['python']}, {packages}"],
+            ["made", made["finished"]],
+        ]
+        notice = {
+            "en": "For teaching and research, not for clinical use.",
+            "zh": "僅供教學與研究，不得用於臨床。",
+        }[settings.language]
+        if self.data.card.synthetic:
+            notice += {
+                "en": " The images are synthetic.",
+                "zh": " 影像為合成影像。",
+            }[settings.language]
+        return Provenance(
+            title=settings.title,
+            author=settings.author,
+            course=settings.course,
+            date=settings.date,
+            language=settings.language,
+            notice=notice,
+            facts=facts,
+            command=os.environ.get(COMMAND) or self._papermill(),
+        )
+
+    def _papermill(self) -> str:
+        """Write the command that runs this notebook with these parameters."""
+        given = self.settings.model_dump(exclude_defaults=True)
+        words = ["papermill", f"notebooks/{self.name}.ipynb", "out.ipynb"]
+        if given:
+            words += ["-y", _flat(given)]
+        return shlex.join(words)
+
+
+def start(name: str, namespace: dict[str, Any]) -> Section:
+    """Check a notebook's parameters before anything slow begins.
+
+    Args:
+        name: The notebook's stem.
+        namespace: The notebook's `globals()`.
+
+    Returns:
+        The section.
+
+    Raises:
+        ParameterError: One line that names each wrong parameter.
+        WeightsError: A weights file does not exist.
+    """
+    cells = namespace.get("In", [])
+    values = {key: namespace[key] for key in _assigned(cells) if key in namespace}
+    settings = validate(name, values)
+    if isinstance(settings, TrainingParameters):
+        runs.check(settings)
+    return Section(name, settings)
+
+
+def _assigned(cells: list[str]) -> list[str]:
+    """Name what the parameters cell and papermill's injected cell assign.
+
+    The latest of each counts, so that a corrected typing error is forgotten.
+    """
+    latest: dict[bool, str] = {}
+    for cell in cells:
+        if cell.startswith(MARK):
+            latest[cell.splitlines()[0].strip() == MARK] = cell
+    found: dict[str, None] = {}
+    for cell in latest.values():
+        for node in ast.parse(cell).body:
+            targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+            found |= {t.id: None for t in targets if isinstance(t, ast.Name)}
+    return list(found)
+
+
+def _flat(values: dict[str, Any]) -> str:
+    """Write parameters as one line of YAML that papermill's `-y` reads back."""
+    return yaml.safe_dump(
+        values,
+        default_flow_style=True,
+        sort_keys=False,
+        width=10**6,
+        allow_unicode=True,
+    ).strip()
