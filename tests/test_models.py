@@ -14,8 +14,16 @@ SMALL = "shufflenet_v2_x0_5"  # 1.4 M parameters: quick to build and to save
 
 @pytest.mark.parametrize(
     "name",
-    ["resnet18", "alexnet", "densenet121", "efficientnet_b0", "googlenet"]
-    + ["mobilenet_v3_small", "squeezenet1_1", "mnasnet0_5"],
+    [
+        "resnet18",
+        "alexnet",
+        "densenet121",
+        "efficientnet_b0",
+        "googlenet",
+        "mobilenet_v3_small",
+        "squeezenet1_1",
+        "mnasnet0_5",
+    ],
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_heads_and_inputs_fit(name, channels):
@@ -137,12 +145,18 @@ def test_a_checkpoint_cannot_run_code(tmp_path):
 )
 def test_unknown_names_are_refused_before_anything_slow(model, weights, message):
     with pytest.raises(ParameterError, match=message):
-        models.check(model, weights)
+        models.check(model, weights, 64)
+
+
+def test_images_smaller_than_the_strides_are_refused():
+    with pytest.raises(ParameterError, match="alexnet needs 63 pixels"):
+        models.check("alexnet", "none", 62)
+    models.check("alexnet", "none", 63)
 
 
 def test_a_missing_file_is_refused_before_anything_slow():
     with pytest.raises(WeightsError, match="no such file"):
-        models.check("resnet18", "nowhere/weights.pth")
+        models.check("resnet18", "nowhere/weights.pth", 64)
 
 
 def test_names_are_recorded_in_full():

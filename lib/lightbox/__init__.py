@@ -23,12 +23,16 @@ _HOMES = {
     "from_frame": "tables",
     "conclusion": "findings",
     "readings": "findings",
+    "why": "rationale",
 }
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - names, all of them text
+_MODULES = {"datacard"}
+__all__ = ["__version__", *_HOMES, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     """Import the module that has the name (PEP 562)."""
+    if name in _MODULES:
+        return import_module(f"lightbox.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'lightbox' has no attribute {name!r}")
     return getattr(import_module(f"lightbox.{_HOMES[name]}"), name)

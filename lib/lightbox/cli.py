@@ -20,6 +20,7 @@ class Group(click.Group):
     """Shows a user's mistake as one line, not as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; end with status 2 on a user's mistake."""
         try:
             return super().invoke(ctx)
         except LightboxError as error:

@@ -43,7 +43,7 @@ class Images:
         device: str,
     ):
         self.pixels, self.device = pixels, device
-        self.labels = torch.from_numpy(np.asarray(labels, dtype=np.int64)).to(device)
+        self.labels = torch.tensor(labels, dtype=torch.int64).to(device)
         mean, std = preprocessing.mean, preprocessing.std
         if mean is None or std is None:
             mean, std = channel_statistics(pixels, train)

@@ -38,15 +38,18 @@ def names() -> list[str]:
     return torchvision.models.list_models(module=torchvision.models)
 
 
-def check(model: str, weights: str) -> None:
+def check(model: str, weights: str, image_size: int) -> None:
     """Refuse an unknown network or weights before anything slow begins.
 
     Args:
         model: A name of `names()`.
         weights: `none`, the name of a weights enum or entry, or a file.
+        image_size: Pixels.
 
     Raises:
-        ParameterError: Either is unknown.
+        ParameterError: Either is unknown, or the images are too small for the
+            network's strides.
+        WeightsError: A weights file does not exist.
     """
     if model not in names():
         hint = did_you_mean(model, names()) or "; see torchvision.models.list_models()"
@@ -54,6 +57,11 @@ def check(model: str, weights: str) -> None:
             f"models: torchvision has no classification network named {model!r}{hint}"
         )
     resolve_weights(model, weights)
+    least = max(torchvision.models.get_model_weights(model).DEFAULT.meta["min_size"])
+    if image_size < least:
+        raise ParameterError(
+            f"image_size = {image_size}: {model} needs {least} pixels or more"
+        )
 
 
 def resolve_weights(model: str, weights: str) -> WeightsEnum | Path | None:

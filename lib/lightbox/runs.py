@@ -44,7 +44,7 @@ def check(settings: TrainingParameters) -> None:
     """
     resolve(settings.device, settings.precision)
     for model in settings.models:
-        models.check(model, settings.weights)
+        models.check(model, settings.weights, settings.image_size)
     if "partial" in settings.strategies:
         for model in settings.models:
             network, head = models.build(

@@ -9,8 +9,8 @@ import yaml
 
 from lightbox import runs, store
 from lightbox.data import Dataset, open_dataset
-from lightbox.provenance import Provenance
 from lightbox.params import DataParameters, TrainingParameters, validate
+from lightbox.provenance import Provenance
 
 COMMAND = "LIGHTBOX_COMMAND"  # set by `lightbox report` for its kernels
 MARK = "# Parameters"  # first line of the parameters cell, and of papermill's

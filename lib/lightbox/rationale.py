@@ -1,0 +1,117 @@
+"""Why these networks: a reason for each, with the numbers behind it."""
+
+import torchvision
+
+from lightbox.display import Prose
+from lightbox.params import TrainingParameters
+from lightbox.words import model_name
+
+# What each family is tried for: English, then Traditional Chinese.
+_REASONS = {
+    "alexnet": (
+        "the network that began it (2012): few layers, quick, a fair low bar",
+        "開啟深度學習的網路（2012 年）：層數少、速度快，是合理的低標",
+    ),
+    "convnext": (
+        "a convolutional network rebuilt with the habits of transformers",
+        "以 Transformer 的設計習慣重建的卷積網路",
+    ),
+    "densenet": (
+        "every layer sees all earlier ones, so features are reused and few "
+        "parameters go far; the usual choice in published chest X-ray work",
+        "每一層都連到先前所有層，特徵重複使用、參數精簡，是胸部 X 光文獻的常見選擇",
+    ),
+    "efficientnet": (
+        "depth, width and image size scaled together: accuracy per operation is "
+        "high, though training is slow for its size",
+        "深度、寬度與影像尺寸一併縮放：單位運算的準確率高，但訓練相對緩慢",
+    ),
+    "googlenet": (
+        "parallel filters of several sizes see fine texture and larger shapes at "
+        "once, with few parameters, so it overfits late",
+        "並行的多尺寸濾波器同時看見細緻紋理與較大形狀，參數少、較晚過擬合",
+    ),
+    "mobilenet": (
+        "made for phones: few operations, which suits a machine without a GPU",
+        "為手機設計：運算量小，適合沒有 GPU 的電腦",
+    ),
+    "resnet": (
+        "skip connections let gradients reach the first layers, so it trains "
+        "reliably on few images; the baseline that others are compared with",
+        "跳接讓梯度傳到最前面的層，影像少也能穩定訓練，是最常用的比較基準",
+    ),
+    "shufflenet": (
+        "grouped convolutions keep operations to a minimum",
+        "分組卷積將運算量降到最低",
+    ),
+    "squeezenet": (
+        "1 x 1 convolutions in place of large ones: very few parameters",
+        "以 1 x 1 卷積取代大卷積核：參數極少",
+    ),
+    "swin": (
+        "attention inside shifted windows: a transformer with some of the locality "
+        "of convolutions",
+        "移動視窗內的注意力：帶有卷積局部性的 Transformer",
+    ),
+    "vgg": (
+        "plain 3 x 3 convolutions and very large linear layers: simple to read, "
+        "much capacity, and prone to learn small sets by heart",
+        "單純的 3 x 3 卷積與龐大的全連接層：結構易懂、容量大，但容易背下小資料集",
+    ),
+    "vit": (
+        "attention between image patches, with no built-in notion of locality: "
+        "without pretraining it needs far more images than a course set has",
+        "影像區塊間的注意力，沒有內建局部性：若無預訓練，所需影像遠多於課程資料集",
+    ),
+}
+_OTHER = ("one more architecture to compare", "另一種供比較的架構")
+
+
+def why(settings: TrainingParameters, language: str = "en") -> Prose:
+    """Give the reason for each network, and what pretraining it brings.
+
+    Parameters, operations and ImageNet accuracy are those that torchvision
+    records with its weights (at their own image size).
+
+    Args:
+        settings: The section's parameters.
+        language: `en` or `zh`.
+
+    Returns:
+        A bulleted list, then a sentence on the weights.
+    """
+    chinese = language == "zh"
+    lines = []
+    for name in settings.models:
+        facts = torchvision.models.get_model_weights(name).DEFAULT.meta
+        family = next((key for key in _REASONS if key in name), "")
+        reason = _REASONS.get(family, _OTHER)[chinese]
+        millions, giga = facts["num_params"] / 1e6, facts["_ops"]
+        accuracy = facts["_metrics"]["ImageNet-1K"]["acc@1"]
+        lines.append(
+            f"- **{model_name(name)}**：{reason}。參數 {millions:.1f} 百萬、每張影像 "
+            f"{giga:.1f} GFLOP，ImageNet 準確率 {accuracy:.1f} %。"
+            if chinese
+            else f"- **{model_name(name)}**: {reason}. {millions:.1f} million "
+            f"parameters, {giga:.1f} GFLOP per image, {accuracy:.1f} % on ImageNet."
+        )
+    return Prose("\n".join([*lines, "", _weights(settings.weights, chinese)]))
+
+
+def _weights(weights: str, chinese: bool) -> str:
+    """Say where training starts from."""
+    if weights == "none":
+        return (
+            "本次執行不使用預訓練權重（0 張預訓練影像）：特徵擷取讀的是隨機濾波器的"
+            "輸出，它與微調的差距不能說明預訓練的價值。"
+            if chinese
+            else "No pretrained weights are used in this run (0 images of "
+            "pretraining): feature extraction reads the output of random filters, and "
+            "its distance from fine-tuning says nothing about the worth of pretraining."
+        )
+    return (
+        f"權重為 `{weights}`，前處理（平均、標準差、內插）依該權重的設定。"
+        if chinese
+        else f"Training starts from `{weights}`, with the mean, standard deviation and "
+        "interpolation that belong to those weights."
+    )

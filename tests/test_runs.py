@@ -1,0 +1,190 @@
+"""Runs and their store: what is written, what is reused, what is the same bytes."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from lightbox import data, models, paths, runs, store
+from lightbox.errors import ParameterError
+from lightbox.params import validate
+
+SECTION = "01_feature_extraction_vs_fine_tuning"
+SMALL = "shufflenet_v2_x0_5"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Forty grey images of two classes that differ in which half is bright."""
+    root = tmp_path_factory.mktemp("images")
+    draw = np.random.default_rng(0)
+    for split, count in {"train": 20, "test": 6}.items():
+        for label in ("dark", "light"):
+            (root / split / label).mkdir(parents=True)
+            for i in range(count):
+                pixels = draw.integers(0, 120, (40, 40), dtype=np.uint8)
+                pixels[:20] += 100 if label == "light" else 0
+                Image.fromarray(pixels).save(root / split / label / f"{label}{i}.png")
+    return root
+
+
+def settings(folder, **changes):
+    values = {
+        "dataset": "folder",
+        "data_dir": str(folder),
+        "image_size": 32,
+        "models": [SMALL],
+        "epochs": 2,
+        "batch_size": 8,
+        "device": "cpu",
+    }
+    return validate(SECTION, values | changes)
+
+
+def trained(folder, **changes):
+    return runs.run_all(
+        settings(folder, **changes), data.open_dataset("folder", folder, seed=0)
+    )
+
+
+def test_a_run_is_a_folder_with_the_promised_files(folder, home):
+    made = trained(folder)
+    assert [run.record["config"]["strategy"] for run in made] == [
+        "feature_extraction",
+        "fine_tuning",
+    ]
+    for run in made:
+        assert run.folder == home / "runs" / run.id
+        names = {path.name for path in run.folder.iterdir()}
+        assert names == {"run.json", "history.csv", "predictions.csv"} | {
+            "model.safetensors"
+        }
+        assert list(run.history.columns) == [
+            "epoch",
+            "train_loss",
+            "train_accuracy",
+            "val_loss",
+            "val_accuracy",
+            "learning_rate",
+            "seconds",
+        ]
+        assert list(run.predictions.columns) == [
+            *("split", "image", "group", "label", "predicted"),
+            *("prob_dark", "prob_light"),
+        ]
+        total = run.predictions[["prob_dark", "prob_light"]].sum(axis=1)
+        np.testing.assert_allclose(total, 1, atol=1e-6)
+        assert run.predictions["split"].value_counts()["test"] == 12
+        record = json.loads((run.folder / "run.json").read_text())
+        assert record["frozen"]["before"] == record["frozen"]["after"]
+        assert record["config"]["device"] == "cpu"
+        assert record["config"]["precision"] in {"float32", "bfloat16"}
+        assert record["environment"]["packages"]["torch"]
+    assert made[0].record["frozen"]["tensors"] > made[1].record["frozen"]["tensors"]
+
+
+def test_the_stored_model_is_the_one_that_made_the_predictions(folder, home):
+    import torch
+
+    run = trained(folder, strategies=["fine_tuning"], precision="float32")[0]
+    network, _ = models.build(SMALL, "none", num_classes=2, channels=1)
+    network.load_state_dict(load_file(run.folder / "model.safetensors"))
+    network.eval()
+    row = run.predictions[run.predictions["split"] == "test"].iloc[0]
+    pixels = np.asarray(Image.open(folder / row["image"]).resize((32, 32), 2))
+    mean, std = run.record["input"]["mean"][0], run.record["input"]["std"][0]
+    image = torch.from_numpy((pixels / 255.0 - mean) / std).float()[None, None]
+    with torch.inference_mode():
+        probability = network(image).softmax(dim=1)[0, 1].item()
+    assert probability == pytest.approx(row["prob_light"], abs=1e-4)
+
+
+def test_the_same_parameters_give_the_same_bytes(folder, home):
+    first = trained(folder)
+    before = [(run.folder / "predictions.csv").read_bytes() for run in first]
+    shutil.rmtree(paths.runs())
+    shutil.rmtree(paths.data() / "features")
+    again = trained(folder)
+    assert [run.id for run in again] == [run.id for run in first]
+    assert not any(run.reused for run in again)
+    assert [(run.folder / "predictions.csv").read_bytes() for run in again] == before
+
+
+def test_a_finished_run_is_reused_and_says_so(folder, home, capsys):
+    trained(folder)
+    capsys.readouterr()
+    again = trained(folder)
+    assert all(run.reused for run in again)
+    assert capsys.readouterr().out.count("reused") == 2
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 1}, {"image_size": 33}])
+def test_what_a_run_depends_on_changes_its_id(folder, home, change):
+    images = data.open_dataset("folder", folder, seed=0)
+    ids = [
+        store.run_id(config, images.fingerprint)
+        for wanted in (settings(folder), settings(folder, **change))
+        for config in runs.configurations(wanted)
+    ]
+    assert len(set(ids)) == 4
+
+
+def test_data_under_another_fingerprint_is_another_run(folder, home):
+    config = runs.configurations(settings(folder))[0]
+    assert store.run_id(config, "a") != store.run_id(config, "b")
+
+
+def test_two_processes_train_a_run_once(folder, home):
+    code = (
+        "from lightbox import data, runs\n"
+        "from lightbox.params import validate\n"
+        f"settings = validate({SECTION!r}, {settings(folder).model_dump()!r})\n"
+        f"images = data.open_dataset('folder', {str(folder)!r}, seed=0)\n"
+        "print(sum(run.reused for run in runs.run_all(settings, images)))\n"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    reused = [int(process.communicate()[0].split()[-1]) for process in started]
+    assert sum(reused) == 2
+    assert len([p for p in paths.runs().iterdir() if p.is_dir()]) == 2
+
+
+def test_a_damaged_run_is_not_read_as_truth(folder, home):
+    run = trained(folder, strategies=["feature_extraction"])[0]
+    (run.folder / "run.json").write_text("{", encoding="utf-8")
+    with pytest.raises(store.StoreError, match="damaged.*delete the folder"):
+        store.find(run.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"models": ["resnet81"]}, "did you mean"),
+        ({"weights": "IMAGENET"}, "IMAGENET1K_V1"),
+        ({"strategies": ["partial"]}, "needs first_trainable"),
+        ({"models": ["alexnet"]}, "63 pixels"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_first(folder, change, message):
+    with pytest.raises(ParameterError, match=message):
+        runs.check(settings(folder, **change))
+
+
+def test_names_of_classes_and_groups_stay_text(tmp_path):
+    path = tmp_path / "predictions.csv"
+    path.write_text(
+        "split,image,group,label,predicted,prob_0,prob_NA\n"
+        "test,a.png,007,0,NA,0.25,0.75\n"
+    )
+    row = store.read_predictions(path).iloc[0]
+    assert (row["group"], row["label"], row["predicted"]) == ("007", "0", "NA")
+    assert row["prob_NA"] == 0.75
