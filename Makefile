@@ -34,12 +34,12 @@ $(UV):
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 
-# `sync` makes the environment equal to the lock, so a renewed lock also
-# removes what it no longer names. uv itself lives there too and is kept.
+# `--exact` makes the environment equal to the lock, so a renewed lock also
+# removes what it no longer names. uv and pip, which live there too, stay.
 $(READY): requirements.lock pyproject.toml | $(UV)
-	$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	$(UV) pip install --quiet --exact --require-hashes --python $(BIN)/python \
+	  --requirement requirements.lock
 	$(UV) pip install --quiet --no-deps --python $(BIN)/python --editable .
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --upgrade .venv
 	touch $@
 
 lock: | $(UV)

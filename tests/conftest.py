@@ -1,5 +1,8 @@
 """What tests share: the project's folder, the real images, a store of their own."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +31,13 @@ def home(tmp_path, monkeypatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("LIGHTBOX_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def offline_uv() -> tuple[str, dict[str, str]]:
+    """Uv and an environment in which it takes packages from its cache alone."""
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv is None:
+        pytest.skip("uv is not installed: make test brings it")
+    return uv, os.environ | {"UV_OFFLINE": "1"}

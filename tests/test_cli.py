@@ -1,0 +1,162 @@
+"""`lightbox report`: what it makes, and what it refuses with one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from lightbox.cli import main
+
+SMOKE = {
+    "models": "[shufflenet_v2_x0_5]",
+    "strategies": "[feature_extraction]",
+    "epochs": "1",
+}
+RESULTS = """
+run_id model strategy weights image_size epochs_run best_epoch seed
+test_accuracy test_accuracy_low test_accuracy_high test_auroc test_sensitivity
+test_specificity test_precision test_f1 test_nll train_seconds parameters
+trainable_parameters
+""".split()  # noqa: SIM905 - a contract, readable as it is written
+
+
+def lightbox(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Type a command as a user does."""
+    import os
+
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("lightbox")), *words],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="module")
+def made(project, tmp_path_factory):
+    """One real report: kernels, papermill, pandoc and Typst."""
+    home = tmp_path_factory.mktemp("home")
+    out = tmp_path_factory.mktemp("report")
+    words = [word for pair in SMOKE.items() for word in ("-p", *pair)]
+    done = lightbox(
+        "report",
+        "params/demo",
+        "--only",
+        "00",
+        "--only",
+        "01",
+        "--out",
+        str(out),
+        *words,
+        "--to",
+        "html,pdf,docx",
+        cwd=project,
+        LIGHTBOX_HOME=str(home),
+    )
+    assert done.returncode == 0, done.stderr
+    return out, home, done
+
+
+def test_the_report_and_each_notebook_are_there(made):
+    out, _, done = made
+    for suffix in ("html", "pdf", "docx"):
+        assert (out / f"report.{suffix}").stat().st_size > 20_000
+    for stem in ("00_data", "01_feature_extraction_vs_fine_tuning"):
+        for suffix in ("ipynb", "html", "pdf"):
+            assert (out / stem / f"{stem}.{suffix}").is_file()
+    assert "00_data: done" in done.stderr
+    assert "report.pdf" in done.stderr
+
+
+def test_results_hold_every_run_at_full_precision(made):
+    out, home, _ = made
+    folder = out / "01_feature_extraction_vs_fine_tuning"
+    results = pd.read_csv(folder / "results.csv")
+    assert list(results.columns[: len(RESULTS)]) == RESULTS
+    run = home / "runs" / results["run_id"][0]
+    test = pd.read_csv(run / "predictions.csv").query("split == 'test'")
+    right = (test["label"] == test["predicted"]).mean()
+    assert results["test_accuracy"][0] == right
+    assert json.loads((run / "run.json").read_text())["config"]["epochs"] == 1
+
+
+def test_figures_are_kept_as_svg(made):
+    out, _, _ = made
+    for stem, label in [
+        ("00_data", "fig-samples"),
+        ("01_feature_extraction_vs_fine_tuning", "fig-curves"),
+    ]:
+        assert (out / stem / "figures" / f"{label}.svg").read_text().startswith("<?xml")
+
+
+def test_provenance_names_the_command(made):
+    out, _, _ = made
+    text = (out / "report.html").read_text(encoding="utf-8")
+    assert "lightbox report params/demo --only 00" in text
+    assert "not for clinical use" in text
+    assert "synthetic" in text
+
+
+def test_the_logs_are_not_in_the_report(made):
+    out, _, _ = made
+    text = (out / "report.html").read_text(encoding="utf-8")
+    assert "epochs, " not in text
+    assert "trained in" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["params/dmo"], "did you mean 'demo'"),
+        (["params/demo", "--only", "07"], "--only 07"),
+        (["params/demo", "-p", "epoch", "3"], "did you mean 'epochs'"),
+        (["params/demo", "-p", "epochs", "-1"], "epochs = -1"),
+        (["params/demo", "-p", "learning_rate", "fast"], "learning_rate = 'fast'"),
+        (["params/demo", "-p", "models", "[resnet18"], "is no YAML"),
+        (["params/demo", "--to", "odt"], "--to 'odt'"),
+    ],
+)
+def test_mistakes_are_one_line_and_no_kernel_starts(
+    project, monkeypatch, words, message
+):
+    monkeypatch.chdir(project)
+    done = CliRunner().invoke(main, ["report", *words])
+    assert done.exit_code == 2
+    assert message in done.output
+    assert done.output.count("\n") == 1
+    assert done.output.startswith("lightbox: ")
+
+
+def test_a_failed_notebook_is_rendered_up_to_its_banner(project, tmp_path):
+    done = lightbox(
+        "report",
+        "params/demo",
+        "--out",
+        str(tmp_path / "out"),
+        "-p",
+        "data_dir",
+        str(tmp_path),
+        cwd=project,
+        LIGHTBOX_HOME=str(tmp_path / "home"),
+    )
+    assert done.returncode == 1
+    assert "00_data: failed: DataError" in done.stderr
+    page = (tmp_path / "out" / "00_data" / "00_data.html").read_text(encoding="utf-8")
+    assert "This notebook stopped here" in page
+    assert "What the audit found" not in page
+    assert (tmp_path / "out" / "report.pdf").is_file()
+
+
+def test_import_is_quick_because_torch_waits():
+    code = (
+        "import sys, lightbox, lightbox.cli\n"
+        "print('torch' in sys.modules, 'pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False"]
