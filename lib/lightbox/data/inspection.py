@@ -1,0 +1,232 @@
+"""The file pass of the audit: every file hashed, opened and fully decoded once."""
+
+import hashlib
+import io
+import json
+import os
+import stat
+import struct
+import time
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import PIL
+from PIL import Image
+
+from lightbox import paths
+from lightbox.data.decode import MAX_PIXELS, SIXTEEN_BIT, has_transparency
+from lightbox.progress import Progress
+
+VERSION = 1  # of what is recorded per file; older caches are not read
+WORTH_WORKERS = 15  # seconds ahead; starting workers takes 2 to 5 of them
+CHUNK = 64  # files per task
+ORIENTATION = 0x0112  # the EXIF tag
+MAX_BYTES = 1 << 30  # larger files are not read into memory
+SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}
+# What Pillow's decoders raise on damaged files, beside OSError.
+DECODER_ERRORS = (
+    OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError,
+    AttributeError, OverflowError, NotImplementedError, MemoryError, RuntimeError,
+    ZeroDivisionError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+COLUMNS = {
+    "sha256": "", "bytes": 0, "format": "", "mode": "", "width": 0, "height": 0,
+    "orientation": 1, "grey": False, "alpha": False, "frames": 1, "depth": 8,
+    "highest": 0, "problem": "",
+}  # fmt: skip
+
+
+def _impostor(content: bytes) -> str:
+    """Name what is not an image but lies under an image's name."""
+    start = content[:512].lstrip().lower()
+    if not content:
+        return "empty file (0 bytes)"
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
+        return "an HTML or XML page, not an image: download it again"
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the image: run `git lfs pull`"
+    if start.startswith(b"pk\x03\x04"):
+        return "a zip archive, not an image: extract it"
+    return ""
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    """Read a file, or say why not."""
+    try:
+        path.name.encode("utf-8")
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            return b"", "a folder with the name of an image"
+        if not stat.S_ISREG(status.st_mode):
+            return b"", "not a regular file"
+        if status.st_size > MAX_BYTES:
+            return b"", f"{status.st_size / 1e9:.1f} GB, more than any image here"
+        content = path.read_bytes()
+    except UnicodeEncodeError:
+        return b"", "file name is not valid UTF-8: rename it"
+    except FileNotFoundError:
+        return b"", "no such file (a label without an image, or a broken link)"
+    except OSError as error:
+        return b"", f"cannot be read: {error.strerror}"
+    return content, _impostor(content)
+
+
+def _pixel_facts(image: Image.Image) -> dict[str, Any]:
+    """Facts for which the pixels are needed: equal channels, range of 16 bits."""
+    facts: dict[str, Any] = {"grey": False, "depth": 8, "highest": 0}
+    if image.mode in SIXTEEN_BIT:
+        low, high = image.getextrema()
+        facts |= {"grey": True, "depth": 16, "highest": int(high)}
+        if low < 0 or high > 65535:
+            facts["problem"] = f"32-bit values ({low} to {high}) of unknown range"
+    elif image.mode == "F":
+        facts["problem"] = "floating-point values of unknown range"
+    elif image.mode in {"L", "1", "LA", "La"}:
+        facts["grey"] = True
+    elif image.mode == "RGB":
+        red, green, blue = (np.asarray(image.getchannel(band)) for band in range(3))
+        facts["grey"] = bool((red == green).all() and (green == blue).all())
+    return facts
+
+
+def inspect_file(path: Path) -> dict[str, Any]:
+    """Look at one file: never raises, whatever lies there.
+
+    Args:
+        path: Anything with the name of an image.
+
+    Returns:
+        The facts named in `COLUMNS`; `problem` says why the file is unusable and
+        is "" for a good one; `width` and `height` are as shown upright.
+    """
+    facts: dict[str, Any] = dict(COLUMNS)
+    content, problem = _read(path)
+    facts |= {"bytes": len(content), "problem": problem}
+    if problem:
+        return facts
+    facts["sha256"] = hashlib.sha256(content).hexdigest()
+    try:
+        with warnings.catch_warnings():
+            # Sizes are judged below; damaged metadata need no warning of its own.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content)) as image:
+                width, height = image.size
+                kind = SAME_FORMAT.get(image.format or "", image.format or "")
+                facts |= {"format": kind, "width": width, "height": height}
+                if width * height > MAX_PIXELS:
+                    megapixels = width * height / 1e6
+                    facts["problem"] = f"{megapixels:.0f} megapixels: too large"
+                    return facts
+                tile = str(image.tile[0][3]) if image.tile else ""
+                facts |= {
+                    "mode": image.mode,
+                    "alpha": has_transparency(image),
+                    "frames": getattr(image, "n_frames", 1) if kind != "JPEG" else 1,
+                    "orientation": int(image.getexif().get(ORIENTATION, 1)),
+                }
+                image.load()
+                facts |= _pixel_facts(image)
+                if image.mode in {"RGB", "RGBA"} and ";16" in tile:
+                    facts["depth"] = 16
+    except Image.DecompressionBombError:
+        facts["problem"] = "more pixels than any image here (decompression bomb)"
+    except Image.UnidentifiedImageError:
+        facts["problem"] = "not an image that can be recognised"
+    except DECODER_ERRORS as error:
+        facts["problem"] = f"damaged or truncated: {error}"[:200]
+    expected = Image.registered_extensions().get(path.suffix.lower(), "")
+    if not facts["problem"] and expected and facts["format"] != expected:
+        facts["problem"] = (
+            f"{facts['format']} content under a {path.suffix} name: rename it to "
+            f".{facts['format'].lower()} to keep it"
+        )
+    if facts["orientation"] in {5, 6, 7, 8}:  # a quarter turn
+        facts |= {"width": facts["height"], "height": facts["width"]}
+    return facts
+
+
+def _inspect_chunk(folder: Path, images: list[str]) -> list[dict[str, Any]]:
+    return [inspect_file(folder / image) for image in images]
+
+
+def in_chunks(count: int) -> list[tuple[int, int]]:
+    """Cut `count` items into (start, stop) pieces of at most `CHUNK`."""
+    return [(i, min(i + CHUNK, count)) for i in range(0, count, CHUNK)]
+
+
+def parallel(function: Any, tasks: list[tuple[Any, ...]]) -> Iterator[Any]:
+    """Run tasks here, and in processes as soon as that will save time.
+
+    Args:
+        function: What to run; picklable, same result wherever it runs.
+        tasks: Its arguments, each of similar cost.
+
+    Yields:
+        Results in the order of the tasks.
+    """
+    workers = joblib.cpu_count()
+    started = 0.0
+    for done, task in enumerate(tasks, 1):
+        yield function(*task)
+        if done == 1:  # it paid for loading Pillow's plug-ins: no measure
+            started = time.perf_counter()
+            continue
+        ahead = (time.perf_counter() - started) / (done - 1) * (len(tasks) - done)
+        if workers > 1 and ahead > WORTH_WORKERS:
+            break
+    else:
+        return
+    run = joblib.Parallel(n_jobs=workers, return_as="generator")
+    yield from run(joblib.delayed(function)(*task) for task in tasks[done:])
+
+
+def _key(folder: Path, images: list[str]) -> str:
+    """Hash the listing: path, size and time of change of each file."""
+    digest = hashlib.sha256(f"{VERSION} {PIL.__version__} {folder}".encode())
+    for image in images:
+        try:
+            status = os.stat(os.path.join(folder, image))
+            mark = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:
+            mark = "-"
+        digest.update(os.fsencode(f"{image}\0{mark}\n"))
+    return digest.hexdigest()[:24]
+
+
+def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
+    """Look at all files once; an unchanged listing is answered from the cache.
+
+    Args:
+        folder: The data folder.
+        images: Posix paths relative to it.
+
+    Returns:
+        One row per image, in the order given, with the columns of `COLUMNS`.
+    """
+    folder = folder.resolve()
+    cache = paths.data() / "audits" / f"{_key(folder, images)}.json"
+    if cache.exists():
+        try:
+            kept = json.loads(cache.read_text(encoding="utf-8"))
+            return pd.DataFrame(kept["rows"], columns=list(COLUMNS))
+        except (ValueError, KeyError, OSError):
+            cache.unlink(missing_ok=True)  # damaged: look at the files again
+    pieces = in_chunks(len(images))
+    tasks = [(folder, images[start:stop]) for start, stop in pieces]
+    rows: list[dict[str, Any]] = []
+    with Progress("Auditing files", len(images), "file") as progress:
+        for chunk in parallel(_inspect_chunk, tasks):
+            rows += chunk
+            progress.advance(len(chunk))
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    partial = cache.with_suffix(f".{os.getpid()}.partial")
+    text = json.dumps({"rows": [[row[name] for name in COLUMNS] for row in rows]})
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(cache)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
