@@ -37,8 +37,8 @@ $(UV):
 # `--exact` makes the environment equal to the lock, so a renewed lock also
 # removes what it no longer names. uv and pip, which live there too, stay.
 $(READY): requirements.lock pyproject.toml | $(UV)
-	$(UV) pip install --quiet --exact --require-hashes --python $(BIN)/python \
-	  --requirement requirements.lock
+	$(UV) pip install --quiet --exact --require-hashes --compile-bytecode \
+	  --python $(BIN)/python --requirement requirements.lock
 	$(UV) pip install --quiet --no-deps --python $(BIN)/python --editable .
 	touch $@
 

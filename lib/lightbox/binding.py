@@ -56,7 +56,7 @@ def make(
 
     with console.status("rendering"):
         for done in executions:
-            book.export(done.notebook, formats)
+            book.render_one(done.notebook, formats=formats)
             extract.extract(done.notebook, done.notebook.parent)
         files = book.render(
             [done.notebook for done in executions], folder, formats=formats

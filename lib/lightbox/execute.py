@@ -81,6 +81,8 @@ def execute(
                 kernel_name=ENVIRONMENT_KERNEL,
                 progress_bar=False,
                 stdout_file=_Lines(on_line),
+                # The kernel warns of TCP at every start; ours is a local one.
+                extra_arguments=["--log-level=ERROR"],
             )
     except papermill.PapermillExecutionError as error:
         return Execution(out, f"{error.ename}: {error.evalue}")

@@ -49,6 +49,7 @@ class DataParameters(BaseModel):
     image_size: Whole = Field(default=64, ge=16, le=1024)  # pixels, square
     resize: Resize = "squash"
     on_bad_image: Literal["skip", "stop"] = "skip"
+    split_by: Literal["group", "image"] = "group"  # group: patient or slide
     seed: Whole = Field(default=0, ge=0, le=2**31 - 1)
     language: Language = "en"
     title: Line = "Transfer learning on medical images"

@@ -37,6 +37,7 @@ class Section:
                 self.settings.data_dir,
                 seed=self.settings.seed,
                 on_bad_image=self.settings.on_bad_image,
+                split_by=self.settings.split_by,
             )
         return self._data
 
