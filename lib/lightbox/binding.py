@@ -56,7 +56,7 @@ def make(
 
     with console.status("rendering"):
         for done in executions:
-            book.render_one(done.notebook, formats=formats)
+            _render_one(done.notebook, formats)
             extract.extract(done.notebook, done.notebook.parent)
         files = book.render(
             [done.notebook for done in executions], folder, formats=formats
@@ -79,3 +79,12 @@ def _execute(stem: str, values: dict, folder: Path, console: Console) -> Executi
     result = f"failed: {done.error}" if done.error else "done"
     console.print(f"{stem}: {result} ({seconds:.0f} s)", markup=False)
     return done
+
+
+def _render_one(notebook: Path, formats: tuple[str, ...]) -> None:
+    """Write a notebook's own document beside it, in each format."""
+    from lightbox.report import book
+
+    report = book.assemble([book.read(notebook)], title=None, bound=False)
+    for name in formats:
+        notebook.with_suffix(f".{name}").write_bytes(book.WRITERS[name](report))

@@ -1,0 +1,69 @@
+"""Run pandoc, and turn what it says into errors that a user can act on."""
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lightbox.errors import ReportError
+
+READER = Path(__file__).with_name("report.lua")
+
+
+def run(
+    document: dict[str, Any], to: str, folder: Path, options: Sequence[str] = ()
+) -> bytes:
+    """Write the document with pandoc.
+
+    Args:
+        document: From `markdown.compose`.
+        to: pandoc's name of the format.
+        folder: A fresh work folder; pandoc runs in it.
+        options: More of pandoc's options.
+
+    Returns:
+        What pandoc wrote.
+
+    Raises:
+        ReportError: pandoc is missing, a formula cannot be converted, or a
+            reference points nowhere.
+    """
+    source, target = folder / "document.json", folder / "document.out"
+    source.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    command = [_program(), "--from", str(READER), "--to", to, *options]
+    done = subprocess.run(
+        [*command, "--output", str(target), str(source)],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if formulas := re.findall(r"Could not convert TeX math (.*?), rend", done.stderr):
+        formula = formulas[0]
+        for macro in document["macros"]:
+            formula = formula.replace(macro["tex"], "")
+        raise ReportError(
+            f"the formula {formula} has a command that is not known; "
+            r"define it in a Markdown cell with \newcommand, or spell it out"
+        )
+    if ours := re.search(r"LIGHTBOX:(.*):XOBTHGIL", done.stderr, flags=re.S):
+        raise ReportError(" ".join(ours[1].split()))
+    if done.returncode:
+        raise ReportError(f"pandoc failed: {' '.join(done.stderr.split())[:500]}")
+    return target.read_bytes()
+
+
+def _program() -> str:
+    """The program of the `pypandoc_binary` wheel."""
+    recipe = "install it with: pip install 'pypandoc_binary==1.17.*'"
+    try:
+        import pypandoc
+
+        path, version = pypandoc.get_pandoc_path(), pypandoc.get_pandoc_version()
+    except (ImportError, OSError) as error:
+        raise ReportError(f"reports need pandoc, which is missing; {recipe}") from error
+    if not version.startswith("3."):
+        raise ReportError(f"reports need pandoc 3, found {version}; {recipe}")
+    return path
