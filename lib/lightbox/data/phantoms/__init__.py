@@ -3,6 +3,25 @@
 Three sets mimic the published ones in folder layout, file names (patient and
 slide keys included), image format, class balance and difficulty. They are
 drawings, not data: nothing learned from them says anything about medicine.
+
+How hard they are, at 64 x 64 px, on the full sets of seeds 0 and 1. Linear: the
+best of four logistic regressions on the standardised pixels, chosen on test in
+its favour. Network: four 3 x 3 convolutions (16 to 96 channels) with batch
+normalisation, global pooling, 8 epochs of Adam; range over two seeds of the
+network (chest) or three.
+
+| set       | score, test split              | linear       | network      |
+|-----------|--------------------------------|--------------|--------------|
+| chest     | balanced accuracy              | 0.76 to 0.79 | 0.88 to 0.93 |
+| chest     | AUC                            | 0.87 to 0.88 | 0.97 to 0.98 |
+| histology | balanced accuracy, 8 classes   | 0.56 to 0.58 | 0.87 to 0.96 |
+| fundus    | AUC                            | 0.71 to 0.75 | 0.89 to 0.96 |
+
+Histology has no published split: three tenths of the tiles, drawn at random.
+Mean and spread of the brightness alone reach a balanced accuracy of 0.53 to
+0.57 (chest) and an AUC of about 0.5 (fundus). ResNet-18 from scratch (5 epochs
+of Adam at 1e-3, batch 32, seed 0 of the set, two seeds of the network) has a
+test accuracy of 0.88 and 0.91 at the best epoch on test; epochs swing by 0.2.
 """
 
 import hashlib
@@ -50,7 +69,8 @@ def generate(name: str, folder: Path, *, seed: int = 0, scale: float = 1.0) -> P
 
     Args:
         name: One of `NAMES`.
-        folder: Where the set goes; the folder itself gets the set's layout.
+        folder: Where the set goes; the folder itself gets the set's layout. A
+            generated set of another name, seed or scale there is replaced.
         seed: Seed of every picture, 0 or more; the same seed gives the same
             bytes, file by file.
         scale: Multiplies the number of images, above 0 and at most 100.
@@ -99,7 +119,7 @@ def _is_there(folder: Path, wanted: dict) -> bool:
             "move them away or name another folder"
         ) from None
     # A file that was deleted since is drawn again with the rest of its set.
-    return found == wanted and files == _count(folder)
+    return found == wanted and files <= _count(folder)
 
 
 def _count(folder: Path) -> int:

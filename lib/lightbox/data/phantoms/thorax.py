@@ -167,8 +167,8 @@ def pneumonia(kind: str, u: Field, v: Field, image: np.random.Generator) -> Fiel
     if kind == "virus":
         reach = np.hypot((np.abs(u) - 0.32) / 0.36, (v + 0.02) / 0.45)
         sides = step((u * _side(image) + image.uniform(-0.1, 0.9)) / 0.3)
-        haze = np.exp(-reach * reach) * (0.45 + 0.30 * rough) + 0.16 * np.abs(fine)
-        return np.clip(haze, 0, None) * sides * image.uniform(1.0, 1.5)
+        haze = np.exp(-reach * reach) * (0.48 + 0.20 * rough) + 0.10 * np.abs(fine)
+        return np.clip(haze, 0, None) * sides * image.uniform(0.85, 1.35)
     side = _side(image)
     cu, cv = side * image.uniform(0.28, 0.58), image.uniform(-0.45, 0.42)
     if image.random() < 0.55:
