@@ -161,7 +161,7 @@ def test_two_processes_train_a_run_once(folder, home):
 def test_a_damaged_run_is_not_read_as_truth(folder, home):
     run = trained(folder, strategies=["feature_extraction"])[0]
     (run.folder / "run.json").write_text("{", encoding="utf-8")
-    with pytest.raises(store.StoreError, match="damaged.*delete the folder"):
+    with pytest.raises(store.StoreError, match=r"damaged.*delete the folder"):
         store.find(run.id)
 
 

@@ -1,0 +1,233 @@
+"""Every metric, computed from predictions and from nothing else."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import (
+    confusion_matrix,
+    multilabel_confusion_matrix,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+
+from lightbox.errors import DataError
+from lightbox.intervals import wilson
+
+NAMES = (
+    "accuracy",
+    "balanced_accuracy",
+    "auroc",
+    "sensitivity",
+    "specificity",
+    "precision",
+    "f1",
+    "nll",
+    "brier",
+)
+# A float32 softmax can underflow to 0, whose logarithm is infinite: one image
+# then costs 36.04 nats at most.
+EPSILON = float(np.finfo(np.float64).eps)
+# Probabilities are read from text and come from bf16 or fp16 models.
+SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The metrics of one set of predictions.
+
+    Attributes:
+        values: The metric for each of `NAMES`; NaN where it is undefined.
+        reasons: Why, for each metric that is NaN.
+        num_images: How many images were scored.
+        num_correct: How many were classified correctly.
+        low: Lower bound of the 95 % Wilson interval of the accuracy.
+        high: Its upper bound.
+        confusion: Counts (K, K), true by predicted class, in class order.
+        per_class: A row a class: `class, images, predicted`, then `sensitivity,
+            specificity, precision, f1, auroc` of that class against the rest.
+    """
+
+    values: dict[str, float]
+    reasons: dict[str, str]
+    num_images: int
+    num_correct: int
+    low: float
+    high: float
+    confusion: np.ndarray
+    per_class: pd.DataFrame
+
+    def __getitem__(self, name: str) -> float:
+        return self.values[name]
+
+
+def score(
+    predictions: pd.DataFrame, classes: Sequence[str], positive: str | None = None
+) -> Scores:
+    """Score predictions of one split.
+
+    With two classes and a positive one, sensitivity, specificity, precision, F1
+    and AUROC are those of the positive class. Otherwise they are unweighted means
+    over classes, each against the rest. The NLL uses the natural logarithm of
+    probabilities clipped at 2.2e-16. The Brier score is the mean of
+    `(p - y)^2` of the positive class with two classes, and of its sum over
+    classes with more (range 0 to 2).
+
+    Args:
+        predictions: Columns `label`, `predicted` and `prob_<class>` for each
+            class; a row an image.
+        classes: The class names, in order.
+        positive: The class that sensitivity speaks of, or None.
+
+    Returns:
+        The scores. A metric that the images do not define (a class that is
+        absent, or never predicted) is NaN with its reason.
+
+    Raises:
+        DataError: If a column is missing, a label is not a class, or the
+            probabilities of an image do not sum to 1.
+    """
+    classes = [str(name) for name in classes]
+    labels, answers, probabilities = _arrays(predictions, classes, positive)
+    num_images = len(labels)
+    indices = np.arange(len(classes))
+    confusion = confusion_matrix(labels, answers, labels=indices) if num_images else 0
+    confusion = np.zeros((len(classes),) * 2, dtype=int) + confusion
+    table = _per_class(labels, answers, probabilities, classes)
+    correct = int(np.trace(confusion))
+    low, high = wilson(correct, num_images)
+
+    values = dict.fromkeys(NAMES, math.nan)
+    if num_images:
+        truth = np.eye(len(classes))[labels]
+        squared = np.sum((probabilities - truth) ** 2, axis=1)
+        likely = np.clip(probabilities[np.arange(num_images), labels], EPSILON, 1)
+        values["accuracy"] = correct / num_images
+        values["balanced_accuracy"] = _mean(table["sensitivity"])
+        values["nll"] = float(-np.mean(np.log(likely)))
+        values["brier"] = float(np.mean(squared) / (2 if len(classes) == 2 else 1))
+    binary = len(classes) == 2 and positive is not None
+    rows = table[table["class"] == positive] if binary else table
+    for name in ("auroc", "sensitivity", "specificity", "precision", "f1"):
+        values[name] = _mean(rows[name])
+    return Scores(
+        values=values,
+        reasons={
+            name: _reason(name, table, positive if binary else None)
+            for name in NAMES
+            if math.isnan(values[name])
+        },
+        num_images=num_images,
+        num_correct=correct,
+        low=low,
+        high=high,
+        confusion=confusion,
+        per_class=table,
+    )
+
+
+def score_run(run: Any, split: str = "test") -> Scores:
+    """Score one split of a finished run from its stored predictions.
+
+    Args:
+        run: The run.
+        split: `"val"` or `"test"`.
+
+    Returns:
+        The scores.
+    """
+    data = run.record["data"]
+    rows = run.predictions[run.predictions["split"] == split]
+    return score(rows, data["classes"], data["positive"])
+
+
+def _arrays(
+    predictions: pd.DataFrame, classes: list[str], positive: str | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Check predictions and turn them into indices and probabilities."""
+    columns = ["label", "predicted", *(f"prob_{name}" for name in classes)]
+    missing = [name for name in columns if name not in predictions.columns]
+    if missing:
+        raise DataError(f"the predictions lack the column(s) {', '.join(missing)}")
+    if positive is not None and positive not in classes:
+        raise DataError(
+            f"positive class {positive!r} is not one of {', '.join(classes)}"
+        )
+    index = {name: position for position, name in enumerate(classes)}
+    for column in ("label", "predicted"):
+        unknown = sorted(set(predictions[column].astype(str)) - set(classes))
+        if unknown:
+            raise DataError(
+                f"{column} {unknown[0]!r} in the predictions is not a class; the "
+                f"classes are {', '.join(classes)}"
+            )
+    labels = predictions["label"].astype(str).map(index).to_numpy(dtype=int)
+    answers = predictions["predicted"].astype(str).map(index).to_numpy(dtype=int)
+    probabilities = predictions[columns[2:]].to_numpy(dtype=float)
+    # The comparison is also false for NaN, which must not pass either.
+    wrong = ~(np.abs(probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE)
+    wrong |= (probabilities < 0).any(axis=1)
+    if wrong.any():
+        raise DataError(
+            f"the probabilities of {int(wrong.sum())} image(s) are negative or do not "
+            f"sum to 1, first in row {int(np.argmax(wrong))} of the split"
+        )
+    return labels, answers, probabilities
+
+
+def _per_class(
+    labels: np.ndarray,
+    answers: np.ndarray,
+    probabilities: np.ndarray,
+    classes: list[str],
+) -> pd.DataFrame:
+    """Score each class against the rest; NaN where a ratio has no denominator."""
+    table = pd.DataFrame({"class": classes, "images": 0, "predicted": 0})
+    for name in ("sensitivity", "specificity", "precision", "f1", "auroc"):
+        table[name] = math.nan
+    if len(labels) == 0:
+        return table
+    indices = np.arange(len(classes))
+    precision, sensitivity, f1, support = precision_recall_fscore_support(
+        labels, answers, labels=indices, average=None, zero_division=np.nan
+    )
+    counts = multilabel_confusion_matrix(labels, answers, labels=indices)
+    negatives = counts[:, 0].sum(axis=1)
+    table["images"], table["predicted"] = support, counts[:, :, 1].sum(axis=1)
+    table["sensitivity"], table["precision"] = sensitivity, precision
+    table["specificity"] = np.divide(
+        counts[:, 0, 0],
+        negatives,
+        out=np.full(len(classes), math.nan),
+        where=negatives > 0,
+    )
+    # scikit-learn answers 0 for an absent class with false positives; a class that
+    # no image has can be neither found nor missed.
+    table["f1"] = np.where(support > 0, f1, math.nan)
+    table["auroc"] = [
+        roc_auc_score(labels == k, probabilities[:, k])
+        if 0 < support[k] < len(labels)
+        else math.nan
+        for k in indices
+    ]
+    return table
+
+
+def _mean(column: pd.Series) -> float:
+    """Average over classes; one undefined class leaves the mean undefined."""
+    return float(column.mean(skipna=False))
+
+
+def _reason(name: str, table: pd.DataFrame, positive: str | None) -> str:
+    """Say why a metric is undefined."""
+    if table["images"].sum() == 0:
+        return "no images"
+    if name == "precision":
+        rows = table if positive is None else table[table["class"] == positive]
+        never = rows.loc[rows["predicted"] == 0, "class"]
+        return f"no image was predicted as {', '.join(never)}"
+    absent = table.loc[table["images"] == 0, "class"]
+    return f"no image of {', '.join(absent)}"
