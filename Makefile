@@ -19,7 +19,8 @@ report: $(READY)
 	$(BIN)/lightbox report params/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest tests --ignore=tests/benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/benchmarks \
+	  --numprocesses 2 --dist loadscope
 
 lab: $(READY)
 	$(BIN)/python -m ipykernel install --sys-prefix --name lightbox \

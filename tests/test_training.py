@@ -1,7 +1,6 @@
 """The loop: frozen parts stay, sums are over images, the best epoch is kept."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -294,10 +293,11 @@ def test_devices_that_cannot_serve_are_refused(device, precision, message):
 def test_bfloat16_trains_close_to_float32():
     def losses(precision):
         network, _, training = small("fine_tuning")
+        recipe = Recipe(epochs=1, batch_size=8, learning_rate=1e-4, patience=0, seed=0)
         outcome = fit(
             network,
             images(),
-            RECIPE,
+            recipe,
             train=np.arange(20),
             val=np.arange(20, 30),
             training=training,
@@ -307,7 +307,6 @@ def test_bfloat16_trains_close_to_float32():
         return outcome.history
 
     low, full = losses("bfloat16"), losses("float32")
-    assert isinstance(low, pd.DataFrame)
-    assert low["train_loss"].iloc[0] == pytest.approx(
-        full["train_loss"].iloc[0], rel=0.1
-    )
+    # Eight bits of mantissa: a few per cent on a loss near 0.7, and not the same bits.
+    assert low["train_loss"][0] == pytest.approx(full["train_loss"][0], rel=0.05)
+    assert low["train_loss"][0] != full["train_loss"][0]

@@ -3,14 +3,17 @@
 import ast
 import os
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from lightbox import runs, store
-from lightbox.data import Dataset, open_dataset
 from lightbox.params import DataParameters, TrainingParameters, validate
 from lightbox.provenance import Provenance
+
+# torch and scikit-learn take seconds to import: a wrong parameter is told before.
+if TYPE_CHECKING:
+    from lightbox.data import Dataset
+    from lightbox.store import Run
 
 COMMAND = "LIGHTBOX_COMMAND"  # set by `lightbox report` for its kernels
 MARK = "# Parameters"  # first line of the parameters cell, and of papermill's
@@ -29,9 +32,11 @@ class Section:
         self._data: Dataset | None = None
 
     @property
-    def data(self) -> Dataset:
+    def data(self) -> "Dataset":
         """The images, found, audited and split; opened once."""
         if self._data is None:
+            from lightbox.data import open_dataset
+
             self._data = open_dataset(
                 self.settings.dataset,
                 self.settings.data_dir,
@@ -41,7 +46,7 @@ class Section:
             )
         return self._data
 
-    def train(self) -> list[store.Run]:
+    def train(self) -> "list[Run]":
         """Train every run of the section that the store does not have.
 
         Returns:
@@ -50,6 +55,8 @@ class Section:
         Raises:
             TypeError: The section has no training parameters.
         """
+        from lightbox import runs
+
         if not isinstance(self.settings, TrainingParameters):
             raise TypeError(f"{self.name} does not train")
         return runs.run_all(self.settings, self.data)
@@ -60,6 +67,8 @@ class Section:
         Returns:
             The box that the report prints.
         """
+        from lightbox import runs
+
         settings = self.settings
         device = getattr(settings, "device", "cpu")
         compute = runs.resolve(device, getattr(settings, "precision", "auto"))
@@ -120,6 +129,8 @@ def start(name: str, namespace: dict[str, Any]) -> Section:
     values = {key: namespace[key] for key in _assigned(cells) if key in namespace}
     settings = validate(name, values)
     if isinstance(settings, TrainingParameters):
+        from lightbox import runs
+
         runs.check(settings)
     return Section(name, settings)
 
