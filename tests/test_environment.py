@@ -70,6 +70,9 @@ def test_a_second_make_starts_at_once(project):
     if not (project / ".venv" / ".lightbox-ready").exists():
         pytest.skip("the environment was not made by make")
     done = subprocess.run(
-        ["make", "--no-print-directory", "--dry-run", "report"], cwd=project, capture_output=True, text=True
+        ["make", "--no-print-directory", "--dry-run", "report"],
+        cwd=project,
+        capture_output=True,
+        text=True,
     )
     assert done.stdout.split() == [".venv/bin/lightbox", "report", "params/demo"]

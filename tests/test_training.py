@@ -292,11 +292,14 @@ def test_devices_that_cannot_serve_are_refused(device, precision, message):
 
 def test_bfloat16_trains_close_to_float32():
     def losses(precision):
-        network, _, training = small("fine_tuning")
+        # ShuffleNet's BatchNorm over one pixel blows rounding up to ten per cent.
+        torch.manual_seed(0)
+        network, head = models.build("resnet18", "none", num_classes=2, channels=1)
+        training = trainable_layers(network, "fine_tuning", head=head)
         recipe = Recipe(epochs=1, batch_size=8, learning_rate=1e-4, patience=0, seed=0)
         outcome = fit(
             network,
-            images(),
+            images(size=64),
             recipe,
             train=np.arange(20),
             val=np.arange(20, 30),
