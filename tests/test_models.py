@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lightbox import models
+from lightbox import models, weights
 from lightbox.errors import ParameterError, WeightsError
 
 SMALL = "shufflenet_v2_x0_5"  # 1.4 M parameters: quick to build and to save
@@ -59,7 +59,7 @@ def test_weights_from_a_file_are_the_ones_in_the_network(tmp_path, suffix):
     network, _ = models.build(SMALL, str(path), num_classes=2, channels=3)
     torch.testing.assert_close(network.conv1[0].weight, source.conv1[0].weight)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    assert models.weights_name(SMALL, str(path)) == f"{path.name}@sha256:{digest}"
+    assert weights.weights_name(SMALL, str(path)) == f"{path.name}@sha256:{digest}"
 
 
 def test_weights_of_an_enum_come_from_torchs_checkpoint_cache(tmp_path, monkeypatch):
@@ -71,7 +71,7 @@ def test_weights_of_an_enum_come_from_torchs_checkpoint_cache(tmp_path, monkeypa
     plain = folder / "plain.pth"
     torch.save(source.state_dict(), plain)
     digest = hashlib.sha256(plain.read_bytes()).hexdigest()[:8]
-    entry = models.resolve_weights(SMALL, "IMAGENET1K_V1")
+    entry = weights.resolve_weights(SMALL, "IMAGENET1K_V1")
     address = entry.url.rsplit("-", 1)[0] + f"-{digest}.pth"
     monkeypatch.setattr(
         type(entry), "url", property(lambda self: address), raising=False
@@ -136,16 +136,16 @@ def test_a_checkpoint_cannot_run_code(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("model", "weights", "message"),
+    ("model", "given", "message"),
     [
         ("resnet81", "none", r"named 'resnet81'; did you mean 'resnet1"),
         ("resnet18", "IMAGENET1K_V2", r"resnet18 has none, IMAGENET1K_V1, DEFAULT"),
         ("resnet18", "VGG16_Weights.IMAGENET1K_V1", r"resnet18 has none"),
     ],
 )
-def test_unknown_names_are_refused_before_anything_slow(model, weights, message):
+def test_unknown_names_are_refused_before_anything_slow(model, given, message):
     with pytest.raises(ParameterError, match=message):
-        models.check(model, weights, 64)
+        models.check(model, given, 64)
 
 
 def test_images_smaller_than_the_strides_are_refused():
@@ -160,15 +160,15 @@ def test_a_missing_file_is_refused_before_anything_slow():
 
 
 def test_names_are_recorded_in_full():
-    name = models.weights_name("resnet50", "DEFAULT")
+    name = weights.weights_name("resnet50", "DEFAULT")
     assert name == "ResNet50_Weights.IMAGENET1K_V2"
-    assert models.weights_name("resnet50", "none") == "none"
+    assert weights.weights_name("resnet50", "none") == "none"
 
 
 def test_preprocessing_comes_from_the_enum():
-    found = models.preprocessing("efficientnet_b4", "IMAGENET1K_V1", 3)
+    found = weights.preprocessing("efficientnet_b4", "IMAGENET1K_V1", 3)
     assert found.mean == (0.485, 0.456, 0.406)
     assert found.interpolation == "bicubic"
-    grey = models.preprocessing("resnet18", "IMAGENET1K_V1", 1)
+    grey = weights.preprocessing("resnet18", "IMAGENET1K_V1", 1)
     assert grey.mean == pytest.approx(((0.485 + 0.456 + 0.406) / 3,))
-    assert models.preprocessing("resnet18", "none", 1).mean is None
+    assert weights.preprocessing("resnet18", "none", 1).mean is None

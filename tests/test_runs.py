@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from lightbox import data, models, paths, runs, store
+from lightbox import data, models, paths, plan, runs, store
 from lightbox.errors import ParameterError
 from lightbox.params import validate
 
@@ -129,13 +129,13 @@ def test_what_a_run_depends_on_changes_its_id(folder, home, change):
     ids = [
         store.run_id(config, images.fingerprint)
         for wanted in (settings(folder), settings(folder, **change))
-        for config in runs.configurations(wanted)
+        for config, _ in plan.configurations(wanted)
     ]
     assert len(set(ids)) == 4
 
 
 def test_data_under_another_fingerprint_is_another_run(folder, home):
-    config = runs.configurations(settings(folder))[0]
+    config, _ = plan.configurations(settings(folder))[0]
     assert store.run_id(config, "a") != store.run_id(config, "b")
 
 
@@ -170,13 +170,13 @@ def test_a_damaged_run_is_not_read_as_truth(folder, home):
     [
         ({"models": ["resnet81"]}, "did you mean"),
         ({"weights": "IMAGENET"}, "IMAGENET1K_V1"),
-        ({"strategies": ["partial"]}, "needs first_trainable"),
+        ({"strategies": ["partial"]}, "needs either first_trainable"),
         ({"models": ["alexnet"]}, "63 pixels"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_first(folder, change, message):
     with pytest.raises(ParameterError, match=message):
-        runs.check(settings(folder, **change))
+        plan.check(settings(folder, **change))
 
 
 def test_names_of_classes_and_groups_stay_text(tmp_path):

@@ -17,8 +17,8 @@ from lightbox.freezing import (
     train_mode,
     trainable_layers,
 )
-from lightbox.models import Preprocessing
 from lightbox.training import Recipe, TrainingError, fit, predict
+from lightbox.weights import Preprocessing
 
 CPU = Compute("cpu", "float32")
 RECIPE = Recipe(epochs=3, batch_size=8, learning_rate=1e-2, patience=0, seed=0)
@@ -119,7 +119,7 @@ def test_dropout_before_the_head_is_frozen_with_it():
 
 @pytest.mark.parametrize(
     ("first", "message"),
-    [(None, "needs first_trainable"), ("stage9", r"did you mean 'stage")],
+    [(None, "needs either first_trainable"), ("stage9", r"did you mean 'stage")],
 )
 def test_partial_needs_a_layer(first, message):
     with pytest.raises(ParameterError, match=message):

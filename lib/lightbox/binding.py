@@ -9,7 +9,7 @@ from rich.console import Console
 
 from lightbox import paths
 from lightbox.execute import Execution, execute
-from lightbox.section import COMMAND
+from lightbox.section import COMMAND, REPORT, STUDY
 from lightbox.study import Study
 
 
@@ -46,7 +46,10 @@ def make(
     Returns:
         The bound report's files, and which notebooks failed.
     """
-    os.environ[COMMAND] = command  # the kernels inherit it
+    # The kernels inherit them.
+    os.environ[COMMAND] = command
+    os.environ[STUDY] = str(study.folder)
+    os.environ[REPORT] = str(folder)
     executions = [
         _execute(stem, values, folder / stem, console)
         for stem, values in study.values.items()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightbox.models import Preprocessing
+from lightbox.weights import Preprocessing
 
 CHUNK = 512  # images converted at a time where the mean is taken; bounds memory
 

@@ -14,7 +14,12 @@ from lightbox.errors import ParameterError, did_you_mean
 
 
 def trainable_layers(
-    network: nn.Module, strategy: str, *, head: str, first_trainable: str | None = None
+    network: nn.Module,
+    strategy: str,
+    *,
+    head: str,
+    first_trainable: str | None = None,
+    frozen: tuple[str, ...] = (),
 ) -> set[str]:
     """Name the modules that train under a strategy.
 
@@ -22,17 +27,19 @@ def trainable_layers(
         network: The network.
         strategy: `feature_extraction` (the head alone), `fine_tuning` (all) or
             `partial` (all from `first_trainable` on, in order of definition,
-            which is torchvision's order of execution).
+            which is torchvision's order of execution; or all but `frozen`).
         head: The name of the head.
-        first_trainable: For `partial`, a module's name such as `layer4`, or a
-            block that begins with it.
+        first_trainable: For `partial`, a module's name such as `layer4`.
+        frozen: For `partial`, names of modules, or `features.2:30` for the
+            children 2 to 30 (both included) of `features`.
 
     Returns:
         Names of modules of which every parameter trains. A module that holds
         trainable and frozen parts is not among them.
 
     Raises:
-        ParameterError: `partial` without a layer, or with an unknown one.
+        ParameterError: `partial` without a layer, with both ways, or with an
+            unknown layer.
     """
     order = [name for name, _ in network.named_modules() if name]
     leaves = [name for name in order if not any(network.get_submodule(name).children())]
@@ -40,24 +47,54 @@ def trainable_layers(
         return {"", *order}
     if strategy == "feature_extraction":
         return {name for name in order if _within(name, head)}
-    if not first_trainable:
+    if bool(first_trainable) == bool(frozen):
+        middle = leaves[len(leaves) // 2].rsplit(".", 1)[0]
         raise ParameterError(
-            "strategy 'partial' needs first_trainable: the name of the first layer "
-            f"that trains, such as {leaves[len(leaves) // 2].rsplit('.', 1)[0]!r}"
+            "strategy 'partial' needs either first_trainable, the name of the first "
+            f"layer that trains, such as {middle!r}, or frozen, a list of layers"
         )
-    if first_trainable not in order:
-        raise ParameterError(
-            f"first_trainable = {first_trainable!r}: no layer of that name"
-            f"{did_you_mean(first_trainable, order)}"
+    if frozen:
+        blocks = [name for entry in frozen for name in _expand(entry, order)]
+        training = {
+            leaf for leaf in leaves if not any(_within(leaf, block) for block in blocks)
+        }
+    else:
+        _check_layer("first_trainable", first_trainable, order)
+        first = next(
+            i for i, name in enumerate(leaves) if _within(name, first_trainable)
         )
-    first = next(i for i, name in enumerate(leaves) if _within(name, first_trainable))
-    training = set(leaves[first:])
+        training = set(leaves[first:])
     # A block trains where all of its leaves do; then its own parameters may too.
     for name in order:
         inside = [leaf for leaf in leaves if _within(leaf, name)]
         if inside and training.issuperset(inside):
             training.add(name)
     return training
+
+
+def _expand(entry: str, order: list[str]) -> list[str]:
+    """Name the layers that an entry of `frozen` means."""
+    block, _, last = entry.partition(":")
+    if not last:
+        _check_layer("frozen", entry, order)
+        return [entry]
+    parent, _, first = block.rpartition(".")
+    if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
+        raise ParameterError(
+            f"frozen: {entry!r} is no range; write children as 'features.2:30'"
+        )
+    names = [f"{parent}.{i}".lstrip(".") for i in range(int(first), int(last) + 1)]
+    for name in names:
+        _check_layer("frozen", name, order)
+    return names
+
+
+def _check_layer(parameter: str, name: str, order: list[str]) -> None:
+    """Refuse a layer that the network does not have."""
+    if name not in order:
+        raise ParameterError(
+            f"{parameter}: no layer is named {name!r}{did_you_mean(name, order)}"
+        )
 
 
 def _within(name: str, block: str) -> bool:

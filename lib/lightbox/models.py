@@ -1,41 +1,32 @@
 """torchvision's networks by name, with the weights asked for and a new head."""
 
-import hashlib
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.error import URLError
+from typing import Any
 
 import torch
 import torchvision
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torchvision.models import WeightsEnum
+from torch import nn
+from torchvision.models.vision_transformer import interpolate_embeddings
 
-from lightbox.errors import ParameterError, WeightsError, did_you_mean
+from lightbox.architectures import OWN, check_patch
+from lightbox.errors import ParameterError, did_you_mean
+from lightbox.weights import AUXILIARY, load, resolve_weights, state_dict
 
-NO_WEIGHTS = "none"
-# Networks with auxiliary outputs, which are left out: a report compares main heads.
-AUXILIARY = {"googlenet", "inception_v3"}
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """What the weights expect of an image.
-
-    Attributes:
-        mean: Per-channel mean in [0, 1]; None where the training split decides.
-        std: Per-channel standard deviation, likewise.
-        interpolation: `bilinear` or `bicubic`.
-    """
-
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
-    interpolation: str
+# Side of a patch: these cut an image into whole patches, at any size that fits.
+PATCHES = {
+    "vit_b_16": 16,
+    "vit_b_32": 32,
+    "vit_h_14": 14,
+    "vit_l_16": 16,
+    "vit_l_32": 32,
+    "vit_s2_patch10": 10,
+    "vit_s2_patch15": 15,
+}
+OWN_LEAST = {"alexnet_2012": 63, "conv_model": 16}  # pixels that their strides need
 
 
 def names() -> list[str]:
-    """List the classification networks that torchvision knows by name."""
-    return torchvision.models.list_models(module=torchvision.models)
+    """List the classification networks: torchvision's and our own."""
+    return [*torchvision.models.list_models(module=torchvision.models), *OWN]
 
 
 def check(model: str, weights: str, image_size: int) -> None:
@@ -57,103 +48,40 @@ def check(model: str, weights: str, image_size: int) -> None:
             f"models: torchvision has no classification network named {model!r}{hint}"
         )
     resolve_weights(model, weights)
-    least = max(torchvision.models.get_model_weights(model).DEFAULT.meta["min_size"])
+    if patch := PATCHES.get(model):
+        check_patch(patch, image_size)
+        return
+    least = OWN_LEAST.get(model) or max(
+        torchvision.models.get_model_weights(model).DEFAULT.meta["min_size"]
+    )
     if image_size < least:
         raise ParameterError(
             f"image_size = {image_size}: {model} needs {least} pixels or more"
         )
 
 
-def resolve_weights(model: str, weights: str) -> WeightsEnum | Path | None:
-    """Find what a weights parameter means for one network.
-
-    Args:
-        model: A name of `names()`.
-        weights: `none`; an entry such as `IMAGENET1K_V1` (or `DEFAULT`), with or
-            without its enum's name before it; or a state dict in a `.pth`,
-            `.pt` or `.safetensors` file.
-
-    Returns:
-        The enum's entry, the file, or None for `none`.
-
-    Raises:
-        ParameterError: There is no such entry for this network.
-        WeightsError: The file does not exist.
-    """
-    if weights == NO_WEIGHTS:
-        return None
-    if Path(weights).suffix in {".pth", ".pt", ".safetensors"}:
-        path = Path(weights).expanduser()
-        if not path.is_file():
-            raise WeightsError(f"weights = {weights!r}: no such file; see its path")
-        return path
-    enum = torchvision.models.get_model_weights(model)
-    entry = weights.removeprefix(f"{enum.__name__}.")
-    if entry in enum.__members__:
-        return enum[entry]
-    have = [NO_WEIGHTS, *enum.__members__]
-    raise ParameterError(
-        f"weights = {weights!r}: {model} has {', '.join(have)}"
-        f"{did_you_mean(entry, have)}"
-    )
-
-
-def weights_name(model: str, weights: str) -> str:
-    """Name weights in full, `ResNet50_Weights.IMAGENET1K_V1`, never `DEFAULT`.
-
-    Args:
-        model: A name of `names()`.
-        weights: As typed.
-
-    Returns:
-        `none`, the enum entry's full name, or the file's name and hash.
-    """
-    found = resolve_weights(model, weights)
-    if found is None:
-        return NO_WEIGHTS
-    if isinstance(found, Path):
-        return f"{found.name}@sha256:{_sha256(found)[:16]}"
-    return str(found)
-
-
-def preprocessing(model: str, weights: str, channels: int) -> Preprocessing:
-    """Take mean, standard deviation and interpolation from the weights enum.
-
-    Args:
-        model: A name of `names()`.
-        weights: As typed.
-        channels: 1 or 3, of the images. One channel takes the mean of the three
-            means and of the three deviations, to go with summed kernels.
-
-    Returns:
-        The preprocessing; without weights, the training split's own mean and
-        standard deviation are left to the caller (None).
-    """
-    found = resolve_weights(model, weights)
-    if found is None:
-        return Preprocessing(None, None, "bilinear")
-    if isinstance(found, Path):
-        found = torchvision.models.get_model_weights(model).DEFAULT
-    preset = found.transforms()
-    mean, std = tuple(preset.mean), tuple(preset.std)
-    if channels == 1:
-        mean, std = (sum(mean) / 3,), (sum(std) / 3,)
-        if model in AUXILIARY:
-            mean, std = (0.5,), (0.5,)
-    return Preprocessing(mean, std, preset.interpolation.value)
-
-
 def build(
-    model: str, weights: str, *, num_classes: int, channels: int
+    model: str,
+    weights: str,
+    *,
+    num_classes: int,
+    channels: int,
+    image_size: int = 224,
+    first_layer: str = "sum",
+    head_kind: str = "linear",
 ) -> tuple[nn.Module, str]:
     """Build a network with its weights, its input fitted and its head replaced.
 
     Args:
         model: A name of `names()`.
         weights: As `resolve_weights` reads it.
-        num_classes: K, the outputs of the new head.
-        channels: 1 or 3; with 1, the kernels of the first convolution are summed
-            over RGB, which equals feeding the grey image three times.
+        num_classes: K, the outputs of the new head; 1 for a sigmoid.
+        channels: 1 or 3.
+        image_size: Pixels; transformers cut the image into patches.
+        first_layer: With one channel, `sum` sums the kernels of the first
+            convolution over RGB, which equals feeding the grey image three times;
+            `reinitialise` draws them anew.
+        head_kind: `linear`, or course report S4's `mlp_64` or `mlp_32`.
 
     Returns:
         The network, in float32 on the CPU, which maps images (N, channels, H, W)
@@ -162,22 +90,31 @@ def build(
     Raises:
         WeightsError: The weights are not on this machine and cannot be fetched,
             or the file is not this network's.
+        ParameterError: An MLP head on a network that ends in a convolution.
     """
     found = resolve_weights(model, weights)
-    options: dict[str, bool] = {}
+    options: dict[str, Any] = {}
     if model in AUXILIARY:
         # Their weights were trained on [-1, 1] inputs: torchvision converts RGB
         # inside the network, `preprocessing` states it for one channel.
         transform = found is not None and channels == 3
         options = {"aux_logits": False, "init_weights": found is None}
         options["transform_input"] = transform
-    network = torchvision.models.get_model(model, weights=None, **options)
+    if model in PATCHES:
+        options["image_size"] = image_size
+    if model in OWN:
+        network = OWN[model](**options)
+    else:
+        network = torchvision.models.get_model(model, weights=None, **options)
     if found is not None:
-        _load(network, _state_dict(found), source=str(found))
+        state = state_dict(found)
+        if model in PATCHES:
+            state = interpolate_embeddings(image_size, PATCHES[model], state)
+        load(network, state, source=str(found))
     if channels == 1:
-        _sum_first_kernels(network)
+        _one_channel(network, summed=first_layer == "sum")
     head = head_name(network)
-    replace_head(network, head, num_classes)
+    replace_head(network, head, num_classes, head_kind)
     return network, head
 
 
@@ -202,24 +139,54 @@ def head_name(network: nn.Module) -> str:
     raise ParameterError("the network has neither a linear nor a convolution layer")
 
 
-def replace_head(network: nn.Module, head: str, num_classes: int) -> None:
-    """Put a fresh layer with K outputs in the place of the head.
+def replace_head(
+    network: nn.Module, head: str, num_classes: int, kind: str = "linear"
+) -> None:
+    """Put a fresh head with K outputs in the place of the last layer.
 
     Args:
         network: The network, changed in place.
         head: The name of the layer.
         num_classes: K.
+        kind: `linear`, `mlp_64` or `mlp_32`.
+
+    Raises:
+        ParameterError: An MLP head on a network that ends in a convolution.
     """
     old = network.get_submodule(head)
-    if isinstance(old, nn.Linear):
-        new: nn.Module = nn.Linear(old.in_features, num_classes)
+    if kind != "linear":
+        if not isinstance(old, nn.Linear):
+            raise ParameterError(
+                f"head = {kind!r}: {type(network).__name__} ends in a convolution; "
+                "use head 'linear'"
+            )
+        width = int(kind.removeprefix("mlp_"))
+        new: nn.Module = _mlp(old.in_features, width, num_classes)
+    elif isinstance(old, nn.Linear):
+        new = nn.Linear(old.in_features, num_classes)
     else:
         new = nn.Conv2d(old.in_channels, num_classes, old.kernel_size)
     network.set_submodule(head, new)
 
 
-def _sum_first_kernels(network: nn.Module) -> None:
-    """Make the first convolution take one channel by summing over RGB."""
+def _mlp(features: int, width: int, outputs: int) -> nn.Sequential:
+    """Build course report S4's head; its last sigmoid is in the loss."""
+    return nn.Sequential(
+        nn.BatchNorm1d(features),
+        nn.Linear(features, 128),
+        nn.ReLU(),
+        nn.Dropout(0.25),
+        nn.BatchNorm1d(128),
+        nn.Linear(128, width),
+        nn.Sigmoid(),
+        nn.Dropout(0.2),
+        nn.BatchNorm1d(width),
+        nn.Linear(width, outputs),
+    )
+
+
+def _one_channel(network: nn.Module, *, summed: bool) -> None:
+    """Make the first convolution take one channel."""
     name, first = next(
         (name, module)
         for name, module in network.named_modules()
@@ -233,69 +200,9 @@ def _sum_first_kernels(network: nn.Module) -> None:
         padding=first.padding,
         bias=first.bias is not None,
     )
-    with torch.no_grad():
-        grey.weight.copy_(first.weight.sum(dim=1, keepdim=True))
-        if first.bias is not None:
-            grey.bias.copy_(first.bias)
+    if summed:
+        with torch.no_grad():
+            grey.weight.copy_(first.weight.sum(dim=1, keepdim=True))
+            if first.bias is not None:
+                grey.bias.copy_(first.bias)
     network.set_submodule(name, grey)
-
-
-def _state_dict(source: WeightsEnum | Path) -> dict[str, Tensor]:
-    """Read weights from a file, or through torch's checkpoint cache and download."""
-    if isinstance(source, Path):
-        if source.suffix == ".safetensors":
-            return load_file(source)
-        return _read_pth(source)
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    path = folder / Path(source.url).name
-    if not path.exists():
-        try:
-            return source.get_state_dict(progress=False, check_hash=True)
-        except (URLError, OSError) as error:
-            raise WeightsError(
-                f"{source} is not on this machine and could not be fetched ({error}). "
-                f"Where there is a network, download {source.url} and put it here as "
-                f"{path}; or set weights: none to train from random weights"
-            ) from None
-        except RuntimeError as error:
-            raise WeightsError(f"{source}: {error}; try again") from None
-    # torch checks the hash in the name on download only; a file that was put
-    # there by hand, or cut short, is checked here.
-    promised = path.stem.rsplit("-", 1)[-1]
-    if not _sha256(path).startswith(promised):
-        raise WeightsError(
-            f"{path} is damaged or not what its name says: its SHA-256 does not begin "
-            f"with {promised}; delete it and fetch {source.url} again"
-        )
-    return _read_pth(path)
-
-
-def _read_pth(path: Path) -> dict[str, Tensor]:
-    """Load a state dict without running code from the file."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever pickle and zip raise
-        reason = str(error).splitlines()[0]
-        raise WeightsError(f"{path} is no readable state dict: {reason}") from None
-
-
-def _load(network: nn.Module, state: dict[str, Tensor], *, source: str) -> None:
-    """Copy weights in; the auxiliary heads of the file are the only ones left over."""
-    try:
-        missing, unexpected = network.load_state_dict(state, strict=False)
-    except (RuntimeError, AttributeError, TypeError) as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise WeightsError(f"{source} does not fit this network: {reason}") from None
-    left_over = [name for name in unexpected if not name.lower().startswith("aux")]
-    if missing or left_over:
-        name = (missing or left_over)[0]
-        raise WeightsError(
-            f"{source} does not fit this network: {len(missing)} tensors missing, "
-            f"{len(left_over)} unknown, the first is {name}"
-        )
-
-
-def _sha256(path: Path) -> str:
-    """Hash a file without reading it whole into memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

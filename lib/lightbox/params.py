@@ -7,11 +7,20 @@ coerced to the declared type, everything else is refused with one line.
 
 from datetime import date as Date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from lightbox.errors import ParameterError, did_you_mean
+
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 def _no_bool(value: Any) -> Any:
@@ -37,6 +46,14 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Resize = Literal["squash", "crop", "pad"]
 Language = Literal["en", "zh"]
+FirstLayer = Literal["sum", "reinitialise"]
+Head = Literal["linear", "mlp_64", "mlp_32"]
+Output = Literal["softmax", "sigmoid"]
+LossName = Literal["cross_entropy", "weighted_cross_entropy", "focal"]
+OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
+Schedule = Literal["constant", "step", "cosine", "one_cycle"]
+Augmentation = Literal["none", "light"]
+Sampling = Literal["natural", "balanced"]
 
 
 class DataParameters(BaseModel):
@@ -50,6 +67,7 @@ class DataParameters(BaseModel):
     resize: Resize = "squash"
     on_bad_image: Literal["skip", "stop"] = "skip"
     split_by: Literal["group", "image"] = "group"  # group: patient or slide
+    classes: list[Name] = []  # which, in this order; empty takes all
     seed: Whole = Field(default=0, ge=0, le=2**31 - 1)
     language: Language = "en"
     title: Line = "Transfer learning on medical images"
@@ -66,18 +84,88 @@ class TrainingParameters(DataParameters):
         default=["feature_extraction", "fine_tuning"], min_length=1
     )
     first_trainable: Name | None = None  # layer name, for the strategy `partial`
+    frozen: list[Name] = []  # layers frozen under `partial`, such as features.2:30
+    first_layer: FirstLayer = "sum"  # of one-channel images
+    head: Head = "linear"
+    output: Output = "softmax"
     weights: Name = "none"  # "none", an enum such as IMAGENET1K_V1, or a file
+    loss: LossName = "cross_entropy"
+    gamma: Real = Field(default=2.0, ge=0, le=10)  # of the focal loss
+    optimizer: OptimizerName = "adam"
+    momentum: Real = Field(default=0.0, ge=0, lt=1)  # of SGD and RMSprop
+    schedule: Schedule = "constant"
+    augmentation: Augmentation = "none"
+    sampling: Sampling = "natural"
     epochs: Whole = Field(default=10, ge=1, le=1000)
     batch_size: Whole = Field(default=32, ge=1, le=4096)  # images
-    learning_rate: Real = Field(default=1e-3, gt=0, le=10)  # Adam's
+    learning_rate: Real = Field(default=1e-3, gt=0, le=10)
     patience: Whole = Field(default=5, ge=0, le=1000)  # epochs; 0 switches it off
+    seeds: list[Whole] = []  # of training; empty takes `seed` alone
     device: Device = "auto"
     precision: Precision = "auto"
 
 
+class HyperParameters(TrainingParameters):
+    """Sets of settings, or a grid of them, laid over the section's own."""
+
+    sets: list[dict[str, Any]] = []
+    grid: dict[str, list[Any]] = {}
+    range_test: bool = False
+
+    @model_validator(mode="after")
+    def _known(self) -> "HyperParameters":
+        for given in [*self.sets, self.grid]:
+            for name in given:
+                if name not in VARIABLE:
+                    hint = did_you_mean(name, VARIABLE)
+                    allowed = hint or f"; there are {', '.join(VARIABLE)}"
+                    raise ValueError(f"unknown setting {name!r}{allowed}")
+        for name, values in self.grid.items():
+            if not values:
+                raise ValueError(f"grid.{name} is empty: give at least one value")
+        return self
+
+
+class FocalParameters(TrainingParameters):
+    """Cross-entropy, its weighted form, and focal losses over a grid of gamma."""
+
+    gammas: list[Real] = Field(default=[0.5, 1.0, 2.0, 5.0], min_length=1)
+
+
+class ZooParameters(TrainingParameters):
+    """Many networks, and where the shallow ones end."""
+
+    shallow_below: Whole = Field(default=30, ge=1, le=1000)  # layers
+
+
+class SummaryParameters(DataParameters):
+    """What the other sections found."""
+
+    sections: list[Name] = []  # stems; empty takes all that are there
+
+
+# What a set or a grid of the hyper-parameter section may vary.
+VARIABLE = (
+    "name",
+    "model",
+    "strategy",
+    "image_size",
+    "resize",
+    *[
+        name
+        for name in TrainingParameters.model_fields
+        if name not in DataParameters.model_fields
+        and name not in {"models", "strategies", "seeds", "device", "precision"}
+    ],
+)
+
 SECTIONS: dict[str, type[DataParameters]] = {
     "00_data": DataParameters,
     "01_feature_extraction_vs_fine_tuning": TrainingParameters,
+    "02_hyperparameters": HyperParameters,
+    "03_focal_loss": FocalParameters,
+    "04_model_zoo": ZooParameters,
+    "05_summary": SummaryParameters,
 }
 
 
@@ -116,7 +204,32 @@ def validate(name: str, values: dict[str, Any]) -> DataParameters:
         ParameterError: One line that names each wrong parameter, what was
             given and what is allowed.
     """
-    model = section(name)
+    return _checked(section(name), values)
+
+
+def vary(settings: TrainingParameters, changes: dict[str, Any]) -> TrainingParameters:
+    """Lay a set's values over a section's own.
+
+    Args:
+        settings: The section's parameters.
+        changes: Names of `VARIABLE` and values; `name` is left out.
+
+    Returns:
+        The parameters of a section with this set alone.
+
+    Raises:
+        ParameterError: One line that names each wrong value.
+    """
+    base = {name: getattr(settings, name) for name in TrainingParameters.model_fields}
+    given = {name: value for name, value in changes.items() if name != "name"}
+    for one, many in (("model", "models"), ("strategy", "strategies")):
+        if one in given:
+            given[many] = [given.pop(one)]
+    return _checked(TrainingParameters, base | given)
+
+
+def _checked(model: type[Checked], values: dict[str, Any]) -> Checked:
+    """Validate, and turn what is wrong into one line."""
     try:
         return model(**values)
     except ValidationError as error:
@@ -127,6 +240,8 @@ def validate(name: str, values: dict[str, Any]) -> DataParameters:
 
 def _explain(model: type[BaseModel], problem: Any) -> str:
     """Turn one of pydantic's problems into a clause of the error line."""
+    if not problem["loc"]:  # a rule over several parameters: it names them itself
+        return problem["msg"].removeprefix("Value error, ")
     name, given = str(problem["loc"][0]), problem["input"]
     if problem["type"] == "extra_forbidden":
         hint = did_you_mean(name, model.model_fields)

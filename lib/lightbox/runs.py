@@ -1,11 +1,7 @@
 """A run: configuration and data in, a folder of the store out."""
 
-import platform
-import subprocess
+import time
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,78 +10,20 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from lightbox import features, models, paths, store
+from lightbox import anatomy, features, losses, paths, store
+from lightbox.augmentation import light
 from lightbox.data import Dataset
-from lightbox.devices import Compute, hardware, resolve, seed_everything
+from lightbox.devices import Compute
+from lightbox.environment import PeakMemory, environment
+from lightbox.errors import ParameterError
 from lightbox.examples import Examples, Images, Vectors
-from lightbox.freezing import (
-    fingerprint,
-    freeze,
-    frozen_tensors,
-    trainable_layers,
-)
+from lightbox.freezing import fingerprint, frozen_tensors
 from lightbox.params import TrainingParameters
+from lightbox.plan import configurations
+from lightbox.preparation import prepare
 from lightbox.progress import Progress
 from lightbox.store import Config, Run, StoreError
 from lightbox.training import Fit, Recipe, fit, predict
-
-PACKAGES = ("lightbox", "torch", "torchvision", "numpy", "pandas", "scikit-learn")
-
-
-def check(settings: TrainingParameters) -> None:
-    """Refuse models, weights and devices that cannot be had, before slow work.
-
-    Args:
-        settings: A training section's parameters.
-
-    Raises:
-        ParameterError: One of them does not exist.
-        WeightsError: A weights file does not exist.
-    """
-    resolve(settings.device, settings.precision)
-    for model in settings.models:
-        models.check(model, settings.weights, settings.image_size)
-    if "partial" in settings.strategies:
-        for model in settings.models:
-            network, head = models.build(
-                model, models.NO_WEIGHTS, num_classes=2, channels=3
-            )
-            trainable_layers(
-                network, "partial", head=head, first_trainable=settings.first_trainable
-            )
-
-
-def configurations(settings: TrainingParameters) -> list[Config]:
-    """List the runs of a section: every model under every strategy.
-
-    Args:
-        settings: A training section's parameters.
-
-    Returns:
-        One configuration per run, with no `auto` left in it.
-    """
-    compute = resolve(settings.device, settings.precision)
-    return [
-        Config(
-            dataset=settings.dataset,
-            model=model,
-            strategy=strategy,
-            first_trainable=(
-                settings.first_trainable if strategy == "partial" else None
-            ),
-            weights=models.weights_name(model, settings.weights),
-            image_size=settings.image_size,
-            resize=settings.resize,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            patience=settings.patience,
-            seed=settings.seed,
-            device=compute.device,
-            precision=compute.precision,
-        )
-        for model, strategy in product(settings.models, settings.strategies)
-    ]
 
 
 def run_all(settings: TrainingParameters, dataset: Dataset) -> list[Run]:
@@ -96,16 +34,15 @@ def run_all(settings: TrainingParameters, dataset: Dataset) -> list[Run]:
         dataset: The data.
 
     Returns:
-        One run per model and strategy, in that order.
+        One run per configuration of the plan, in its order.
     """
     runs = []
-    for config in configurations(settings):
-        run = run_one(config, dataset, weights=settings.weights)
+    for config, weights in configurations(settings):
+        check_output(config, dataset)
+        run = run_one(config, dataset, weights=weights)
         seconds = run.record["result"]["train_seconds"]
         state = "reused, trained earlier" if run.reused else "trained"
-        print(
-            f"{config.model} {config.strategy}: {state} in {seconds:.1f} s ({run.id})"
-        )
+        print(f"{label(config)}: {state} in {seconds:.1f} s ({run.id})")
         runs.append(run)
     return runs
 
@@ -123,38 +60,72 @@ def run_one(config: Config, dataset: Dataset, *, weights: str) -> Run:
     """
     identity = store.run_id(config, dataset.fingerprint)
     with FileLock(store.lock_path(identity)):
-        return store.find(identity) or _train(identity, config, dataset, weights)
+        run = store.find(identity) or _train(identity, config, dataset, weights)
+    # A run may be kept under another set's label: the id does not depend on it.
+    run.record["config"]["name"] = config.name
+    return run
+
+
+def check_output(config: Config, dataset: Dataset) -> None:
+    """Refuse a single output where there are not two classes.
+
+    Args:
+        config: The configuration.
+        dataset: The data.
+
+    Raises:
+        ParameterError: A sigmoid for more than two classes.
+    """
+    if config.output == "sigmoid" and len(dataset.classes) != 2:
+        raise ParameterError(
+            f"output = 'sigmoid' answers one question, {dataset.card.name} has "
+            f"{len(dataset.classes)} classes: use output 'softmax'"
+        )
+
+
+def label(config: Config) -> str:
+    """Name a run in progress lines.
+
+    Args:
+        config: The configuration.
+
+    Returns:
+        Model, strategy, and the set's label or the loss where it is another.
+    """
+    words = [config.model, config.strategy, config.name]
+    if not config.name and config.loss != "cross_entropy":
+        words.append(config.loss + (f" {config.gamma:g}" if config.gamma else ""))
+    return " ".join(filter(None, words))
 
 
 def _train(identity: str, config: Config, dataset: Dataset, weights: str) -> Run:
     """Train, test the best epoch's weights once, and write everything down."""
     compute = Compute(config.device, config.precision)
-    seed_everything(config.seed)
-    network, head = models.build(
-        config.model,
-        weights,
-        num_classes=len(dataset.classes),
-        channels=dataset.channels,
+    made = prepare(config, dataset, weights=weights, compute=compute)
+    network, head, training, images = (
+        made.network,
+        made.head,
+        made.training,
+        made.images,
     )
-    training = trainable_layers(
-        network, config.strategy, head=head, first_trainable=config.first_trainable
-    )
-    freeze(network, training)
     before = fingerprint(frozen_tensors(network, training))
-    network = network.to(compute.device, memory_format=torch.channels_last)
-    images = _images(config, dataset, weights, compute)
+    size = (config.image_size, dataset.channels)
+    memory = PeakMemory(compute.device)
 
     feature_seconds = 0.0
     trained, examples, inside = network, images, training
-    if config.strategy == "feature_extraction" and features.ends_in(
-        network, head, images, compute
-    ):
+    # An image that is changed at every epoch has no constant features.
+    constant = config.strategy == "feature_extraction" and config.augmentation == "none"
+    if constant and features.ends_in(network, head, images, compute):
         examples, feature_seconds = _vectors(
             config, dataset, network, head, images, compute
         )
-        trained, inside = network.get_submodule(head), {""}
+        trained = network.get_submodule(head)
+        inside = {name for name, _ in trained.named_modules()}
     outcome = _fit(trained, examples, config, dataset, inside, compute)
+    started = time.perf_counter()
     predictions = _predictions(trained, examples, config, dataset, compute)
+    inference_seconds = time.perf_counter() - started
 
     network = network.cpu()
     after = fingerprint(frozen_tensors(network, training))
@@ -173,6 +144,15 @@ def _train(identity: str, config: Config, dataset: Dataset, weights: str) -> Run
             "stopped": outcome.stopped,
             "train_seconds": feature_seconds + float(outcome.history["seconds"].sum()),
             "feature_seconds": feature_seconds,
+            "train_images_per_second": len(outcome.history)
+            * len(dataset.subset("train"))
+            / (feature_seconds + outcome.step_seconds),
+            # Of vectors where the features are constants: the head alone.
+            "inference_images_per_second": len(predictions) / inference_seconds,
+            "peak_memory_bytes": memory.read(),
+            "flops": anatomy.flops(network, *size),
+            "depth": anatomy.depth(network, *size),
+            "diverged": False,
             "parameters": sum(p.numel() for p in network.parameters()),
             "trainable_parameters": sum(
                 p.numel() for p in network.parameters() if p.requires_grad
@@ -191,21 +171,6 @@ def _train(identity: str, config: Config, dataset: Dataset, weights: str) -> Run
     )
 
 
-def _images(config: Config, dataset: Dataset, weights: str, compute: Compute) -> Images:
-    """Decode (or map) the images and fix their normalisation."""
-    preprocessing = models.preprocessing(config.model, weights, dataset.channels)
-    pixels = dataset.pixels(
-        config.image_size, config.resize, preprocessing.interpolation
-    )
-    return Images(
-        pixels,
-        dataset.labels(),
-        preprocessing,
-        train=dataset.subset("train"),
-        device=compute.device,
-    )
-
-
 def _vectors(
     config: Config,
     dataset: Dataset,
@@ -218,7 +183,7 @@ def _vectors(
     backbone = {
         name: tensor
         for name, tensor in network.state_dict().items()
-        if name.rpartition(".")[0] != head
+        if not name.startswith(f"{head}.")
     }
     key = {
         "backbone": fingerprint(backbone),
@@ -253,15 +218,24 @@ def _fit(
     compute: Compute,
 ) -> Fit:
     """Train under a progress bar."""
-    label = f"{config.model} {config.strategy}"
-    recipe = Recipe(
-        config.epochs,
-        config.batch_size,
-        config.learning_rate,
-        config.patience,
-        config.seed,
+    counts = torch.bincount(
+        examples.labels.cpu()[torch.from_numpy(dataset.subset("train"))],
+        minlength=len(dataset.classes),
     )
-    with Progress(label, config.epochs, "epochs") as progress:
+    recipe = Recipe(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        patience=config.patience,
+        seed=config.seed,
+        optimizer=config.optimizer,
+        momentum=config.momentum,
+        schedule=config.schedule,
+        loss=losses.make(config.loss, gamma=config.gamma, counts=counts),
+        balanced=config.sampling == "balanced",
+        augment=light if config.augmentation == "light" else None,
+    )
+    with Progress(label(config), config.epochs, "epochs") as progress:
         return fit(
             network,
             examples,
@@ -291,7 +265,8 @@ def _predictions(
         logits = predict(
             network, examples, positions, compute=compute, batch_size=config.batch_size
         )
-        probabilities = torch.softmax(logits.double().cpu(), dim=1).float().numpy()
+        probabilities = losses.log_probabilities(logits).double().exp()
+        probabilities = probabilities.float().cpu().numpy()
         rows = dataset.table.iloc[positions]
         names = np.array(dataset.classes, dtype=object)
         frame = pd.DataFrame(
@@ -323,37 +298,3 @@ def _data_record(dataset: Dataset) -> dict[str, Any]:
         },
         "notes": list(dataset.notes),
     }
-
-
-def environment(device: str) -> dict[str, Any]:
-    """Say where and with what a run was made.
-
-    Args:
-        device: What it computed on.
-
-    Returns:
-        Commit, packages, Python, platform, hardware, UTC time.
-    """
-    return {
-        "commit": commit(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "hardware": hardware(device),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def commit() -> str:
-    """Name the project's commit, with a mark where files were changed since.
-
-    Returns:
-        Twelve hex digits, `+` behind them where the tree differs, or `unknown`.
-    """
-    command = ["git", "-C", str(paths.project()), "describe", "--always", "--dirty=+"]
-    command += ["--abbrev=12", "--exclude=*"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return answer.stdout.strip()

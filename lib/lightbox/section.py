@@ -3,8 +3,10 @@
 import ast
 import os
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import yaml
 
 from lightbox.params import DataParameters, TrainingParameters, validate
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from lightbox.data import Dataset
     from lightbox.store import Run
 
-COMMAND = "LIGHTBOX_COMMAND"  # set by `lightbox report` for its kernels
+# Set by `lightbox report` for its kernels.
+COMMAND = "LIGHTBOX_COMMAND"  # what the user typed
+STUDY = "LIGHTBOX_STUDY"  # folder of the YAML files
+REPORT = "LIGHTBOX_REPORT"  # folder that the report goes to
 MARK = "# Parameters"  # first line of the parameters cell, and of papermill's
 
 
@@ -43,6 +48,7 @@ class Section:
                 seed=self.settings.seed,
                 on_bad_image=self.settings.on_bad_image,
                 split_by=self.settings.split_by,
+                classes=self.settings.classes,
             )
         return self._data
 
@@ -50,7 +56,7 @@ class Section:
         """Train every run of the section that the store does not have.
 
         Returns:
-            One run per model and strategy.
+            One run per configuration of the plan.
 
         Raises:
             TypeError: The section has no training parameters.
@@ -61,18 +67,50 @@ class Section:
             raise TypeError(f"{self.name} does not train")
         return runs.run_all(self.settings, self.data)
 
+    def range_test(self) -> pd.DataFrame:
+        """Try learning rates on each model, under its first configuration.
+
+        Returns:
+            Columns model, learning_rate, loss; a row per step.
+        """
+        from lightbox.lrrange import range_test
+        from lightbox.plan import configurations
+
+        first: dict[str, Any] = {}
+        for config, weights in configurations(self.settings):
+            first.setdefault(config.model, (config, weights))
+        return pd.concat(
+            [
+                range_test(config, self.data, weights=weights)
+                for config, weights in first.values()
+            ],
+            ignore_index=True,
+        )
+
+    def references(self) -> pd.DataFrame | None:
+        """Read the numbers that the study's source printed.
+
+        Returns:
+            `reference.csv` of the study, all of it text and numbers as printed, or
+            None where the study has none or is not known.
+        """
+        folder = os.environ.get(STUDY, "")
+        path = Path(folder) / "reference.csv"
+        return pd.read_csv(path) if folder and path.is_file() else None
+
     def provenance(self) -> Provenance:
         """Say from what this page was made, and how to make it again.
 
         Returns:
             The box that the report prints.
         """
-        from lightbox import runs
+        from lightbox.devices import resolve
+        from lightbox.environment import environment
 
         settings = self.settings
         device = getattr(settings, "device", "cpu")
-        compute = runs.resolve(device, getattr(settings, "precision", "auto"))
-        made = runs.environment(compute.device)
+        compute = resolve(device, getattr(settings, "precision", "auto"))
+        made = environment(compute.device)
         packages = ", ".join(f"{k} {v}" for k, v in made["packages"].items())
         facts = [
             ["commit", made["commit"]],
@@ -129,9 +167,9 @@ def start(name: str, namespace: dict[str, Any]) -> Section:
     values = {key: namespace[key] for key in _assigned(cells) if key in namespace}
     settings = validate(name, values)
     if isinstance(settings, TrainingParameters):
-        from lightbox import runs
+        from lightbox import plan
 
-        runs.check(settings)
+        plan.check(settings)
     return Section(name, settings)
 
 

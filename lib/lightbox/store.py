@@ -29,15 +29,21 @@ RECORD, HISTORY, PREDICTIONS, MODEL = (
 # What a result depends on: editing one of these makes new runs, editing a figure
 # does not.
 CODE = (
+    "architectures.py",
+    "augmentation.py",
     "data/cache.py",
     "data/decode.py",
     "devices.py",
     "examples.py",
     "features.py",
     "freezing.py",
+    "losses.py",
     "models.py",
+    "optimizers.py",
+    "preparation.py",
     "runs.py",
     "training.py",
+    "weights.py",
 )
 ID_LENGTH = 16  # hex digits: 64 bits, no collision among any number of course runs
 
@@ -50,30 +56,28 @@ class StoreError(LightboxError):
 class Config:
     """Everything a run is a function of, besides the data and the code.
 
-    Attributes:
-        dataset: The registered name.
-        model: torchvision's name.
-        strategy: `feature_extraction`, `fine_tuning` or `partial`.
-        first_trainable: For `partial`, the layer; else None.
-        weights: The full name, or `none`.
-        image_size: Pixels.
-        resize: `squash`, `crop` or `pad`.
-        epochs: The most epochs.
-        batch_size: Images per step.
-        learning_rate: Adam's.
-        patience: Epochs without a lower val loss; 0 is off.
-        seed: Of every random source.
-        device: `cpu`, `cuda` or `mps`; never `auto`.
-        precision: `float32`, `bfloat16` or `float16`; never `auto`.
+    The fields are those of the parameters, with no `auto` left in them, `weights`
+    named in full, and `name` the label of a set, which the id does not depend on.
     """
 
     dataset: str
     model: str
     strategy: str
     first_trainable: str | None
+    frozen: tuple[str, ...]
+    first_layer: str
+    head: str
+    output: str
     weights: str
     image_size: int
     resize: str
+    loss: str
+    gamma: float
+    optimizer: str
+    momentum: float
+    schedule: str
+    augmentation: str
+    sampling: str
     epochs: int
     batch_size: int
     learning_rate: float
@@ -81,6 +85,7 @@ class Config:
     seed: int
     device: str
     precision: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,9 @@ def run_id(config: Config, fingerprint: str) -> str:
     Returns:
         Hex digits.
     """
-    return digest({**asdict(config), "data": fingerprint, "code": code_version()})
+    settings = asdict(config)
+    del settings["name"]
+    return digest({**settings, "data": fingerprint, "code": code_version()})
 
 
 def digest(key: dict[str, Any]) -> str:

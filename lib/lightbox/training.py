@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lightbox.devices import Compute, seed_everything
 from lightbox.errors import LightboxError
 from lightbox.examples import Examples
 from lightbox.freezing import train_mode
+from lightbox.losses import Focal, Loss
+from lightbox.optimizers import make_optimizer, make_schedule
 
 EPOCH_SEEDS = 100_003  # a prime above any epoch count: (seed, epoch) never collide
 
@@ -29,10 +30,16 @@ class Recipe:
     Attributes:
         epochs: The most epochs.
         batch_size: Images per step.
-        learning_rate: Adam's.
+        learning_rate: The optimizer's highest.
         patience: Epochs without a lower val loss after which training stops; 0
             switches early stopping off.
-        seed: Of the order of images and of dropout.
+        seed: Of the order of images, of dropout and of augmentation.
+        optimizer: A name of `optimizers.OPTIMIZERS`.
+        momentum: Of SGD and RMSprop.
+        schedule: A name of `optimizers.SCHEDULES`.
+        loss: One value per image, of logits and labels.
+        balanced: Whether each class is drawn equally often, with replacement.
+        augment: Changes a batch of training images, or None.
     """
 
     epochs: int
@@ -40,6 +47,12 @@ class Recipe:
     learning_rate: float
     patience: int
     seed: int
+    optimizer: str = "adam"
+    momentum: float = 0.0
+    schedule: str = "constant"
+    loss: Loss = field(default_factory=Focal)
+    balanced: bool = False
+    augment: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +65,13 @@ class Fit:
         best_epoch: The epoch of the lowest val loss, whose weights the network
             holds when `fit` returns.
         stopped: `patience` or `epochs`.
+        step_seconds: Of all epochs, without validation.
     """
 
     history: pd.DataFrame
     best_epoch: int
     stopped: str
+    step_seconds: float
 
 
 def fit(
@@ -70,7 +85,7 @@ def fit(
     compute: Compute,
     on_epoch: Callable[[dict[str, float]], None],
 ) -> Fit:
-    """Train with cross-entropy and Adam; leave the best epoch's weights in place.
+    """Train; leave the best epoch's weights in place.
 
     Selection sees val only: the epoch with the lowest val loss wins.
 
@@ -97,39 +112,55 @@ def fit(
             f"train has {len(train)} image: training needs at least two images"
         )
     weights = [p for p in network.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(weights, lr=recipe.learning_rate)
+    optimizer = make_optimizer(
+        recipe.optimizer,
+        weights,
+        learning_rate=recipe.learning_rate,
+        momentum=recipe.momentum,
+    )
+    steps = len(_batches(torch.arange(len(train)), recipe.batch_size))
+    schedule = make_schedule(
+        recipe.schedule, optimizer, total_steps=steps * recipe.epochs
+    )
     scaler = compute.scaler()
     rows: list[dict[str, float]] = []
+    step_seconds = 0.0
     best_loss, best_epoch, best_state = float("inf"), 0, {}
     for epoch in range(1, recipe.epochs + 1):
         started = time.perf_counter()
         # From seed and epoch alone, so an epoch's dice do not depend on the past.
         seed_everything(recipe.seed * EPOCH_SEEDS + epoch)
-        order = torch.from_numpy(train)[torch.randperm(len(train))]
+        order = _order(train, examples.labels.cpu(), recipe.balanced)
         train_mode(network, training)
+        rate = optimizer.param_groups[0]["lr"]
         loss_sum = torch.zeros((), device=compute.device)
         correct = torch.zeros((), device=compute.device)
         for positions in _batches(order, recipe.batch_size):
             inputs = examples.batch(positions)
+            if recipe.augment is not None:
+                inputs = recipe.augment(inputs)
             labels = examples.labels[positions.to(examples.labels.device)]
             with compute.autocast():
                 logits = network(inputs)
-            loss = F.cross_entropy(logits.float(), labels)
+            losses = recipe.loss(logits.float(), labels)
             optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
+            scaler.scale(losses.mean()).backward()
             scaler.step(optimizer)
             scaler.update()
+            schedule.step()
             # Sums over images, never means of batch means: the last batch is short.
-            loss_sum += loss.detach() * len(positions)
-            correct += (logits.detach().argmax(dim=1) == labels).sum()
+            loss_sum += losses.detach().sum()
+            correct += (classify(logits.detach()) == labels).sum()
+        train_loss = loss_sum.item() / len(order)  # waits for the device
+        step_seconds += time.perf_counter() - started
         val_loss, val_accuracy = _score(network, examples, val, compute, recipe)
         row = {
             "epoch": epoch,
-            "train_loss": loss_sum.item() / len(train),
-            "train_accuracy": correct.item() / len(train),
+            "train_loss": train_loss,
+            "train_accuracy": correct.item() / len(order),
             "val_loss": val_loss,
             "val_accuracy": val_accuracy,
-            "learning_rate": recipe.learning_rate,
+            "learning_rate": rate,
             "seconds": time.perf_counter() - started,
         }
         if not np.isfinite([row["train_loss"], val_loss]).all():
@@ -147,7 +178,7 @@ def fit(
             break
     network.load_state_dict(best_state)
     stopped = "epochs" if len(rows) == recipe.epochs else "patience"
-    return Fit(pd.DataFrame(rows), best_epoch, stopped)
+    return Fit(pd.DataFrame(rows), best_epoch, stopped, step_seconds)
 
 
 def predict(
@@ -186,14 +217,38 @@ def _score(
     compute: Compute,
     recipe: Recipe,
 ) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy over images."""
+    """Mean loss and accuracy over images."""
     logits = predict(
         network, examples, positions, compute=compute, batch_size=recipe.batch_size
     )
     labels = examples.labels[torch.from_numpy(positions).to(logits.device)]
-    loss = F.cross_entropy(logits, labels, reduction="sum").item() / len(positions)
-    accuracy = (logits.argmax(dim=1) == labels).sum().item() / len(positions)
+    loss = recipe.loss(logits, labels).sum().item() / len(positions)
+    accuracy = (classify(logits) == labels).sum().item() / len(positions)
     return loss, accuracy
+
+
+def classify(logits: Tensor) -> Tensor:
+    """Answer with the likeliest class.
+
+    Args:
+        logits: (N, K), or (N, 1) where a sigmoid gives the second class.
+
+    Returns:
+        Class indices (N,), int64.
+    """
+    if logits.shape[1] == 1:
+        return (logits[:, 0] > 0).long()
+    return logits.argmax(dim=1)
+
+
+def _order(train: np.ndarray, labels: Tensor, balanced: bool) -> Tensor:
+    """Shuffle an epoch, or draw it with every class equally likely."""
+    positions = torch.from_numpy(train)
+    if not balanced:
+        return positions[torch.randperm(len(positions))]
+    counts = torch.bincount(labels[positions])
+    weights = 1.0 / counts[labels[positions]]
+    return positions[torch.multinomial(weights, len(positions), replacement=True)]
 
 
 def _batches(order: Tensor, size: int) -> list[Tensor]:

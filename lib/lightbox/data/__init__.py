@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from lightbox.data.cards import CARDS, Card, card
 from lightbox.data.notes import Note
 from lightbox.data.readers import read
 from lightbox.data.splits import assign_splits
-from lightbox.errors import DataError, ParameterError
+from lightbox.errors import DataError, ParameterError, did_you_mean
 
 __all__ = ["CARDS", "Audit", "Card", "Dataset", "Note", "card", "open_dataset"]
 
@@ -93,25 +94,6 @@ class Dataset:
         order = {name: index for index, name in enumerate(self.classes)}
         return self.table["label"].map(order).to_numpy(dtype=np.int64)
 
-    def split_table(self) -> pd.DataFrame:
-        """Images per class, and groups, in the splits that are trained on.
-
-        Returns:
-            One row per class, then `all`, then the groups where they are known;
-            columns `class`, `train`, `val`, `test`, `all`.
-        """
-        counts = pd.crosstab(self.table["label"], self.table["split"])
-        counts = counts.reindex(list(self.classes), columns=list(SPLITS), fill_value=0)
-        counts.loc["all"] = counts.sum()
-        counts["all"] = counts.sum(axis=1)
-        if self.card.group:
-            known = self.table[self.table["group"] != ""]
-            held = known.groupby("split")["group"].nunique()
-            held = held.reindex(SPLITS, fill_value=0).tolist()
-            counts.loc[f"{self.card.group}s"] = [*held, known["group"].nunique()]
-        counts.index.name, counts.columns.name = "class", None
-        return counts.reset_index()
-
 
 def fingerprint(table: pd.DataFrame, columns: list[str]) -> str:
     """Hash some columns of a table that is sorted by image.
@@ -153,6 +135,27 @@ def _locate(known: Card, data_dir: str | Path | None) -> Path:
     return folder
 
 
+def _select(
+    rows: pd.DataFrame, filled: Card, classes: Sequence[str]
+) -> tuple[pd.DataFrame, Card]:
+    """Keep the rows of some classes; the second of two is the positive one."""
+    if not classes:
+        return rows, filled
+    for name in classes:
+        if name not in filled.classes:
+            raise ParameterError(
+                f"classes: {filled.name} has no class {name!r}, it has "
+                f"{', '.join(filled.classes)}{did_you_mean(name, filled.classes)}"
+            )
+    if len(set(classes)) < 2:
+        raise ParameterError("classes: at least two different ones are needed")
+    positive = filled.positive if filled.positive in classes else None
+    if len(classes) == 2 and positive is None:
+        positive = classes[1]
+    kept = rows[rows["label"].isin(classes)].reset_index(drop=True)
+    return kept, replace(filled, classes=tuple(classes), positive=positive)
+
+
 def _left_out(found: Audit) -> list[Note]:
     bad = found.bad()
     if not len(bad):
@@ -175,6 +178,7 @@ def open_dataset(
     seed: int = 0,
     on_bad_image: str = "skip",
     split_by: str = "group",
+    classes: Sequence[str] = (),
 ) -> Dataset:
     """Read, audit and split a data set.
 
@@ -188,6 +192,7 @@ def open_dataset(
             refuses the set.
         split_by: `group` keeps a patient or slide on one side of every split that
             is made here; `image` does not, and the notes say so.
+        classes: Which classes, in which order; empty takes all.
 
     Returns:
         The set; nothing is decoded into arrays yet.
@@ -202,7 +207,7 @@ def open_dataset(
     if split_by not in {"group", "image"}:
         raise ParameterError(f"split_by {split_by!r}: allowed are group, image")
     folder = _locate(known, data_dir)
-    rows, filled = read(known, folder)
+    rows, filled = _select(*read(known, folder), classes)
     found = audit(rows, filled, folder, on_bad_image=on_bad_image)
     columns = ["image", "split", "label", "group", "sha256", "subtype"]
     table, changes = assign_splits(
