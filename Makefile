@@ -5,11 +5,12 @@ BIN := .venv/bin
 READY := .venv/.lightbox-ready
 UV := $(BIN)/uv
 
-.PHONY: help report test lab check lock clean
+.PHONY: help report test smoke lab check lock clean
 
 help:
 	@echo "make report   the demo report: reports/demo/report.{html,pdf}"
 	@echo "make test     the test suite"
+	@echo "make smoke    every study, small, on phantoms and real radiographs"
 	@echo "make lab      JupyterLab with the Lightbox kernel"
 	@echo "make check    formatting and lint, notebooks included"
 	@echo "make lock     renew requirements.lock from pyproject.toml"
@@ -20,7 +21,10 @@ report: $(READY)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/benchmarks \
-	  --numprocesses 2 --dist loadscope
+	  --numprocesses 2 --dist loadscope -m "not smoke"
+
+smoke: $(READY)
+	$(BIN)/python -m pytest tests/test_studies.py
 
 lab: $(READY)
 	$(BIN)/python -m ipykernel install --sys-prefix --name lightbox \

@@ -163,3 +163,13 @@ def test_import_is_quick_because_torch_waits():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_no_module_hides_a_name_of_the_package(project):
+    """Importing `lightbox.x` sets `lightbox.x`, whatever was meant by the name."""
+    import lightbox
+
+    modules = {path.stem for path in (project / "lib" / "lightbox").glob("*.py")}
+    assert not modules & set(lightbox._HOMES)
+    for name in lightbox._HOMES:
+        assert callable(getattr(lightbox, name)), name

@@ -10,6 +10,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+# No module may have the name of one of these: importing it would hide the function.
 _HOMES = {
     "start": "section",
     "open_dataset": "data",

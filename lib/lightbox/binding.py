@@ -2,15 +2,23 @@
 
 import os
 import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from lightbox import paths
 from lightbox.execute import Execution, execute
 from lightbox.section import COMMAND, REPORT, STUDY
 from lightbox.study import Study
+
+# Two kernels at once: one imports and draws while the other trains. Training itself
+# is one at a time (see `runs.run_one`), since two would share the same cores.
+KERNELS = 2
+LAST = "05_summary"  # reads what the others found
 
 
 @dataclass(frozen=True)
@@ -50,10 +58,7 @@ def make(
     os.environ[COMMAND] = command
     os.environ[STUDY] = str(study.folder)
     os.environ[REPORT] = str(folder)
-    executions = [
-        _execute(stem, values, folder / stem, console)
-        for stem, values in study.values.items()
-    ]
+    executions = _execute_all(study, folder, console)
     # After the kernels: rendering is in this process and needs none of theirs.
     from lightbox.report import book, extract
 
@@ -68,20 +73,32 @@ def make(
     return Bound(files, failed)
 
 
-def _execute(stem: str, values: dict, folder: Path, console: Console) -> Execution:
-    """Execute one notebook under a live line."""
-    started = time.perf_counter()
-    with console.status(stem) as status:
+def _execute_all(study: Study, folder: Path, console: Console) -> list[Execution]:
+    """Execute the notebooks, the summary after the others, under live lines."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    progress = Progress(*columns, console=console, transient=True)
+
+    def one(stem: str) -> Execution:
+        task = progress.add_task(stem, total=None)
+        started = time.perf_counter()
         done = execute(
             paths.notebooks() / f"{stem}.ipynb",
-            values,
-            folder / f"{stem}.ipynb",
-            on_line=lambda line: status.update(f"{stem}  {line}"),
+            study.values[stem],
+            folder / stem / f"{stem}.ipynb",
+            on_line=lambda line: progress.update(task, description=f"{stem}  {line}"),
         )
-    seconds = time.perf_counter() - started
-    result = f"failed: {done.error}" if done.error else "done"
-    console.print(f"{stem}: {result} ({seconds:.0f} s)", markup=False)
-    return done
+        progress.remove_task(task)
+        result = f"failed: {done.error}" if done.error else "done"
+        seconds = time.perf_counter() - started
+        console.print(f"{stem}: {result} ({seconds:.0f} s)", markup=False)
+        return done
+
+    first = [stem for stem in study.values if stem != LAST]
+    last = [stem for stem in study.values if stem == LAST]
+    with warnings.catch_warnings(), progress, ThreadPoolExecutor(KERNELS) as pool:
+        warnings.simplefilter("ignore")  # papermill's, on types it cannot infer
+        executions = list(pool.map(one, first))
+        return [*executions, *map(one, last)]
 
 
 def _render_one(notebook: Path, formats: tuple[str, ...]) -> None:

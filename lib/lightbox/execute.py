@@ -1,7 +1,6 @@
 """Run one notebook from parameters, in a real kernel, by papermill."""
 
 import logging
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,18 +71,16 @@ def execute(
     # Names were validated already; papermill would warn of the untyped ones.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            papermill.execute_notebook(
-                str(notebook),
-                str(out),
-                parameters=values,
-                kernel_name=ENVIRONMENT_KERNEL,
-                progress_bar=False,
-                stdout_file=_Lines(on_line),
-                # The kernel warns of TCP at every start; ours is a local one.
-                extra_arguments=["--log-level=ERROR"],
-            )
+        papermill.execute_notebook(
+            str(notebook),
+            str(out),
+            parameters=values,
+            kernel_name=ENVIRONMENT_KERNEL,
+            progress_bar=False,
+            stdout_file=_Lines(on_line),
+            # The kernel warns of TCP at every start; ours is a local one.
+            extra_arguments=["--log-level=ERROR"],
+        )
     except papermill.PapermillExecutionError as error:
         return Execution(out, f"{error.ename}: {error.evalue}")
     except DeadKernelError:

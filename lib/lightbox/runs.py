@@ -60,7 +60,11 @@ def run_one(config: Config, dataset: Dataset, *, weights: str) -> Run:
     """
     identity = store.run_id(config, dataset.fingerprint)
     with FileLock(store.lock_path(identity)):
-        run = store.find(identity) or _train(identity, config, dataset, weights)
+        run = store.find(identity)
+        if run is None:
+            # Two runs at a time on the same cores take longer than one by one.
+            with FileLock(store.lock_path("training")):
+                run = _train(identity, config, dataset, weights)
     # A run may be kept under another set's label: the id does not depend on it.
     run.record["config"]["name"] = config.name
     return run
