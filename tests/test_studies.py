@@ -22,7 +22,7 @@ PER_CLASS = 60  # images of each class and split, of the real radiographs
 
 
 def quick_sets(study: str) -> list[dict] | None:
-    """The study's own sets, made small: sizes and epochs are theirs, not the smoke's."""
+    """The study's own sets, whose sizes and epochs -p does not reach, made small."""
     path = PROJECT / "params" / study / "02_hyperparameters.yaml"
     if not path.exists():
         return None
@@ -43,9 +43,9 @@ def report(study: str, out: Path, home: Path, **values: object) -> None:
         for name, value in given.items()
         for word in ("-p", name, yaml.safe_dump(value, default_flow_style=True))
     ]
+    lightbox = str(Path(sys.executable).with_name("lightbox"))
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("lightbox")), "report", f"params/{study}"]
-        + ["--out", str(out), *words],
+        [lightbox, "report", f"params/{study}", "--out", str(out), *words],
         cwd=PROJECT,
         env=os.environ | {"LIGHTBOX_HOME": str(home)},
         capture_output=True,
