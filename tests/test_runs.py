@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from lightbox import data, models, paths, plan, runs, store
+from lightbox import checkpoint, data, models, paths, plan, runs, store
 from lightbox.errors import ParameterError
 from lightbox.params import validate
 
@@ -156,6 +156,57 @@ def test_two_processes_train_a_run_once(folder, home):
     reused = [int(process.communicate()[0].split()[-1]) for process in started]
     assert sum(reused) == 2
     assert len([p for p in paths.runs().iterdir() if p.is_dir()]) == 2
+
+
+TRAIN = """
+import sys
+from lightbox import data, runs
+from lightbox.params import validate
+settings = validate({section!r}, {values!r})
+runs.run_all(settings, data.open_dataset("folder", {folder!r}, seed=0))
+"""
+
+
+@pytest.mark.parametrize("strategy", ["feature_extraction", "fine_tuning"])
+def test_a_killed_run_goes_on_to_the_same_bytes(folder, home, strategy):
+    wanted = {"strategies": [strategy], "epochs": 8, "schedule": "cosine"}
+    whole = trained(folder, **wanted)[0]
+    expected = (whole.folder / "predictions.csv").read_bytes()
+    shutil.rmtree(paths.runs())
+
+    values = settings(folder, **wanted).model_dump()
+    code = TRAIN.format(section=SECTION, values=values, folder=str(folder))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if "4/8 epochs" in line:
+            process.kill()
+            break
+    assert process.wait() == -9
+    assert store.find(whole.id) is None
+    assert store.unfinished_path(whole.id).exists()
+
+    kept = checkpoint.load(store.unfinished_path(whole.id))["rows"]
+    assert 4 <= len(kept) < 8
+    again = trained(folder, **wanted)[0]
+    assert list(again.history["epoch"]) == list(range(1, 9))
+    # Those epochs were not trained again: their seconds are the killed process's.
+    seconds = [row["seconds"] for row in kept]
+    assert list(again.history["seconds"])[: len(kept)] == seconds
+    assert (again.folder / "predictions.csv").read_bytes() == expected
+    assert not store.unfinished_path(whole.id).exists()
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_begins_anew(folder, home):
+    wanted = {"strategies": ["feature_extraction"]}
+    whole = trained(folder, **wanted)[0]
+    expected = (whole.folder / "predictions.csv").read_bytes()
+    shutil.rmtree(whole.folder)
+    store.unfinished_path(whole.id).write_bytes(b"PK cut short")
+    with pytest.warns(UserWarning, match="damaged and is set aside"):
+        again = trained(folder, **wanted)[0]
+    assert (again.folder / "predictions.csv").read_bytes() == expected
 
 
 def test_a_damaged_run_is_not_read_as_truth(folder, home):

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,8 @@ def _train(identity: str, config: Config, dataset: Dataset, weights: str) -> Run
         )
         trained = network.get_submodule(head)
         inside = {name for name, _ in trained.named_modules()}
-    outcome = _fit(trained, examples, config, dataset, inside, compute)
+    unfinished = store.unfinished_path(identity)
+    outcome = _fit(trained, examples, config, dataset, inside, compute, unfinished)
     started = time.perf_counter()
     predictions = _predictions(trained, examples, config, dataset, compute)
     inference_seconds = time.perf_counter() - started
@@ -170,9 +172,11 @@ def _train(identity: str, config: Config, dataset: Dataset, weights: str) -> Run
         "input": {"mean": images.mean, "std": images.std},
         "environment": environment(config.device),
     }
-    return store.write(
+    run = store.write(
         identity, record, outcome.history, predictions, network.state_dict()
     )
+    unfinished.unlink(missing_ok=True)
+    return run
 
 
 def _vectors(
@@ -220,6 +224,7 @@ def _fit(
     dataset: Dataset,
     training: set[str],
     compute: Compute,
+    unfinished: Path,
 ) -> Fit:
     """Train under a progress bar."""
     counts = torch.bincount(
@@ -248,6 +253,7 @@ def _fit(
             val=dataset.subset("val"),
             training=training,
             compute=compute,
+            unfinished=unfinished,
             on_epoch=lambda row: progress.advance(
                 note=f"val loss {row['val_loss']:.3f}, "
                 f"val accuracy {row['val_accuracy']:.1%}"

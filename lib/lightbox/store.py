@@ -32,6 +32,7 @@ CODE = (
     "architectures.py",
     "augmentation.py",
     "data/cache.py",
+    "checkpoint.py",
     "data/decode.py",
     "devices.py",
     "examples.py",
@@ -203,6 +204,20 @@ def lock_path(identity: str) -> Path:
     """
     paths.runs().mkdir(parents=True, exist_ok=True)
     return paths.runs() / f".{identity}.lock"
+
+
+def unfinished_path(identity: str) -> Path:
+    """Give the file that holds the state of a run which is not finished.
+
+    Args:
+        identity: The run's id.
+
+    Returns:
+        A file beside its folder, there only while the run is under way or broken
+        off.
+    """
+    paths.runs().mkdir(parents=True, exist_ok=True)
+    return paths.runs() / f".{identity}.unfinished.pt"
 
 
 def write(

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from lightbox import checkpoint
 from lightbox.devices import Compute, seed_everything
 from lightbox.errors import LightboxError
 from lightbox.examples import Examples
@@ -84,6 +86,7 @@ def fit(
     training: set[str],
     compute: Compute,
     on_epoch: Callable[[dict[str, float]], None],
+    unfinished: Path | None = None,
 ) -> Fit:
     """Train; leave the best epoch's weights in place.
 
@@ -99,6 +102,9 @@ def fit(
         training: The modules that are put into train mode.
         compute: Device and precision.
         on_epoch: Called with each finished row of the history.
+        unfinished: Where each epoch's state is kept. If it holds one, training
+            goes on behind it and ends with the bits of an undisturbed run: an
+            epoch's dice come from seed and epoch alone.
 
     Returns:
         The history and the choice.
@@ -126,9 +132,19 @@ def fit(
     rows: list[dict[str, float]] = []
     step_seconds = 0.0
     best_loss, best_epoch, best_state = float("inf"), 0, {}
-    for epoch in range(1, recipe.epochs + 1):
+    parts = (network, optimizer, schedule, scaler)
+    if unfinished is not None and (state := checkpoint.load(unfinished)):
+        for part, kept in zip(parts, state["parts"], strict=True):
+            part.load_state_dict(kept)
+        rows, step_seconds = state["rows"], state["step_seconds"]
+        best_loss, best_epoch = state["best_loss"], state["best_epoch"]
+        best_state = state["best_state"]
+        for row in rows:
+            on_epoch(row)
+    for epoch in range(len(rows) + 1, recipe.epochs + 1):
+        if _is_over(recipe, epoch - 1, best_epoch):
+            break
         started = time.perf_counter()
-        # From seed and epoch alone, so an epoch's dice do not depend on the past.
         seed_everything(recipe.seed * EPOCH_SEEDS + epoch)
         order = _order(train, examples.labels.cpu(), recipe.balanced)
         train_mode(network, training)
@@ -170,15 +186,28 @@ def fit(
                 "it tenfold, or set precision: float32"
             )
         rows.append(row)
-        on_epoch(row)
         if val_loss < best_loss:
             best_loss, best_epoch = val_loss, epoch
             best_state = {k: v.clone() for k, v in network.state_dict().items()}
-        if recipe.patience and epoch - best_epoch >= recipe.patience:
-            break
+        if unfinished is not None and epoch < recipe.epochs:
+            state = {
+                "parts": [part.state_dict() for part in parts],
+                "rows": rows,
+                "step_seconds": step_seconds,
+                "best_loss": best_loss,
+                "best_epoch": best_epoch,
+                "best_state": best_state,
+            }
+            checkpoint.save(unfinished, state)
+        on_epoch(row)
     network.load_state_dict(best_state)
     stopped = "epochs" if len(rows) == recipe.epochs else "patience"
     return Fit(pd.DataFrame(rows), best_epoch, stopped, step_seconds)
+
+
+def _is_over(recipe: Recipe, epoch: int, best_epoch: int) -> bool:
+    """Tell whether patience has run out after an epoch."""
+    return bool(recipe.patience) and epoch - best_epoch >= recipe.patience
 
 
 def predict(
