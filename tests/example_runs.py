@@ -103,6 +103,19 @@ def make_run(
             "seed": seed,
             "device": "cpu",
             "precision": "float32",
+            "first_trainable": None,
+            "frozen": [],
+            "first_layer": "sum",
+            "head": "linear",
+            "output": "softmax",
+            "loss": "cross_entropy",
+            "gamma": 0.0,
+            "optimizer": "adam",
+            "momentum": 0.0,
+            "schedule": "constant",
+            "augmentation": "none",
+            "sampling": "natural",
+            "name": "",
         }
         | config,
         "data": {
@@ -119,6 +132,12 @@ def make_run(
             "train_seconds": 212.25 if whole else 14.5,
             "parameters": parameters,
             "trainable_parameters": parameters if whole else 1026,
+            "diverged": False,
+            "depth": 18,
+            "flops": 3.6e9,
+            "peak_memory_bytes": 1.2e9,
+            "train_images_per_second": 55.0,
+            "inference_images_per_second": 170.0,
         },
     }
     return Run(

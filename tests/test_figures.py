@@ -113,6 +113,39 @@ def test_a_wide_range_of_losses_is_drawn_in_logarithms(drawn, worst, scale):
     no_overlap(drawn[0])
 
 
+def test_seeds_share_a_panel_with_their_mean_and_range(drawn):
+    losses = ([0.6, 0.4, 0.5], [0.8, 0.2])
+    runs = [
+        make_run(history=make_history(list(loss)), seed=seed)
+        for seed, loss in enumerate(losses)
+    ]
+    figure = figures.learning_curves([*runs, make_run("vgg16")])
+    axis = drawn[0].axes[0]
+    assert len(drawn[0].axes) == 4
+    # The third epoch has one seed left.
+    assert axis.lines[1].get_ydata() == pytest.approx([0.7, 0.3, 0.5])
+    band = axis.collections[1].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(0.2)
+    assert band[:, 1].max() == pytest.approx(0.8)
+    dots = [line for line in axis.lines if line.get_marker() == "o"]
+    assert [(*d.get_xdata(), *d.get_ydata()) for d in dots] == [(2, 0.4), (2, 0.2)]
+    assert axis.get_title() == "ResNet-18 · fine-tuning"
+    assert "several seeds" in figure.caption
+
+
+def test_losses_of_different_kinds_share_no_axis(drawn):
+    runs = [
+        make_run(val_loss=[0.5, 0.4]),
+        make_run(val_loss=[0.05, 0.04], loss="focal", gamma=2.0),
+    ]
+    figure = figures.learning_curves(runs)
+    ordinary, focal = drawn[0].axes[:2]
+    assert ordinary.get_ylim() != focal.get_ylim()
+    assert drawn[0].axes[2].get_ylim() == drawn[0].axes[3].get_ylim()
+    assert "cannot be compared" in figure.caption
+    no_overlap(drawn[0])
+
+
 def test_one_epoch_is_drawn_as_a_point(drawn):
     figures.learning_curves([make_run(val_loss=[0.5])])
     assert drawn[0].axes[0].lines[0].get_marker() == "o"
@@ -138,6 +171,30 @@ def test_confusion_matrices(drawn, count, classes):
     hits = ((test["label"] == classes[0]) & (test["predicted"] == classes[0])).sum()
     share = 100 * hits / (test["label"] == classes[0]).sum()
     assert first.texts[0].get_text() == f"{hits}\n{share:.0f}%"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_long_titles_keep_off_the_row_above(monkeypatch, language):
+    found = []
+
+    def measure(self, drawing, label, caption):
+        # As the SVG is written: the first layout, at 72 dots per inch.
+        drawing.dpi = 72
+        drawing.draw_without_rendering()
+        renderer = FigureCanvasAgg(drawing).get_renderer()
+        above, below = drawing.axes[0], drawing.axes[3]
+        ticks = [t.get_window_extent(renderer).y0 for t in above.get_xticklabels()]
+        found.append(min(ticks) - below.title.get_window_extent(renderer).y1)
+
+    monkeypatch.setattr(display.Figure, "__init__", measure)
+    runs = [
+        make_run("shufflenet_v2_x0_5", optimizer=name, learning_rate=rate, seed=seed)
+        for name in ("sgd", "adam")
+        for rate in (1e-3, 1e-4)
+        for seed in (0, 1)
+    ]
+    figures.confusion_matrices(runs, language)
+    assert found[0] > 0
 
 
 def test_a_class_without_test_images_has_no_per_cent(drawn):

@@ -10,8 +10,8 @@ from example_runs import make_run, study
 from lightbox import tables
 from lightbox.errors import ParameterError
 from lightbox.results import COLUMNS
+from lightbox.vocabulary import PAIRS
 from lightbox.words import (
-    _PAIRS,
     LANGUAGES,
     model_name,
     run_names,
@@ -77,12 +77,49 @@ def test_bold_marks_the_extreme_of_each_column_but_never_the_majority():
 
 
 def test_settings_in_which_runs_differ_have_their_column():
-    runs = [make_run(seed=0), make_run(seed=1)]
+    runs = [make_run(seed=0), make_run("vgg16", seed=1)]
     assert tables.comparison(runs).frame["Seed"].tolist() == ["0", "1", "–"]
     assert "Seed" not in tables.comparison(runs[:1]).frame.columns
+    rates = [make_run(learning_rate=rate) for rate in (1e-3, 1e-4)]
+    table = tables.comparison(rates)
+    assert table.frame["Learning rate"].tolist() == ["0.001", "0.0001", "–"]
+    # What all runs share is no column.
+    assert "Strategy" not in table.frame.columns
+    assert "fine-tuning" in table.caption
+    assert table.csv["learning_rate"].tolist() == [1e-3, 1e-4]
     # The weights of two models differ by the model's name alone.
     two = [make_run(), make_run("vgg16", weights="VGG16_Weights.IMAGENET1K_V1")]
     assert "Weights" not in tables.comparison(two).frame.columns
+
+
+def test_seeds_share_a_row_with_mean_and_deviation():
+    hits = [255, 261, 240]
+    seeds = [
+        make_run(right=[k < hit for k in range(300)], seed=s)
+        for s, hit in enumerate(hits)
+    ]
+    other = make_run("vgg16", right=[k < 250 for k in range(300)])
+    table = tables.comparison([seeds[0], other, *seeds[1:]])
+    # 85, 87 and 80 %: mean 84, deviations 1, 3 and -4, sqrt(26 / 2) = 3.6.
+    assert table.frame["Accuracy, %"].tolist()[:2] == [
+        "84.0\n± 3.6",
+        "83.3 (78.7–87.1)",
+    ]
+    assert table.frame["Seeds"].tolist() == ["3", "1", "–"]
+    assert "mean ± the standard deviation" in table.caption
+    assert table.csv["seed"].tolist() == [0, 0, 1, 2]
+    assert len(table.csv) == 4
+    bold = {(row, table.frame.columns[column]) for row, column in bold_cells(table)}
+    assert (0, "Accuracy, %") in bold
+
+
+def test_records_without_the_later_settings_are_shown():
+    old, new = make_run(), make_run("vgg16", loss="focal", gamma=2.0)
+    for key in ("loss", "gamma", "optimizer", "name", "frozen"):
+        del old.record["config"][key]
+    table = tables.comparison([old, new])
+    assert table.frame["Loss function"].tolist() == ["–", "focal γ = 2", "–"]
+    assert table.csv["gamma"].isna().tolist() == [True, False]
 
 
 def test_comparison_in_chinese():
@@ -175,12 +212,25 @@ def test_run_names_tell_runs_apart():
     ]
 
 
+def test_the_label_of_a_set_names_its_runs():
+    sets = [
+        make_run(name=name, batch_size=size, learning_rate=rate)
+        for name, size, rate in (("Set 1", 32, 1e-4), ("Set 2", 64, 1e-3))
+    ]
+    assert run_names(sets)[1] == "ResNet-18 · fine-tuning · Set 2"
+    sets[1].record["config"]["name"] = ""
+    named = run_names(sets)[1]
+    assert named == "ResNet-18 · fine-tuning · Learning rate 0.001 · Batch 64"
+    losses = [make_run(loss="focal", gamma=g) for g in (0.5, 2.0)]
+    assert run_names(losses)[0] == "ResNet-18 · fine-tuning · focal γ = 0.5"
+
+
 def test_both_languages_have_every_word():
-    for key, pair in _PAIRS.items():
+    for key, pair in PAIRS.items():
         assert len(pair) == 2, key
         assert all(pair), key
     assert strategy_name("partial", "zh") == "部分微調"
-    assert {len(words(language)) for language in LANGUAGES} == {len(_PAIRS)}
+    assert {len(words(language)) for language in LANGUAGES} == {len(PAIRS)}
 
 
 def test_unknown_language_is_refused():

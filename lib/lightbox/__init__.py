@@ -25,8 +25,27 @@ _HOMES = {
     "conclusion": "findings",
     "readings": "findings",
     "why": "rationale",
+    "training_table": "grids",
+    "epoch_table": "grids",
+    "grid_map": "heatmap",
+    "range_figure": "rates",
+    "mean_versus_best": "grid_findings",
+    "grid_conclusion": "grid_findings",
+    "yardstick": "focal",
+    "threshold_table": "focal",
+    "focal_curves": "focal",
+    "imbalance": "balance",
+    "losses_warning": "focal_findings",
+    "focal_conclusion": "focal_findings",
+    "zoo_table": "zoo",
+    "zoo_costs": "zoo",
+    "zoo_scatter": "zoo_figure",
+    "depth_groups": "zoo_depth",
+    "zoo_conclusion": "zoo_findings",
+    "layers": "layer_tables",
+    "reference_table": "reference",
 }
-_MODULES = {"datacard"}
+_MODULES = {"datacard", "summary"}
 __all__ = ["__version__", *_HOMES, *_MODULES]
 
 

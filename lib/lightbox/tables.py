@@ -6,87 +6,21 @@ from typing import Any
 
 import pandas as pd
 
-from lightbox.baseline import majority_answer, score_majority
+from lightbox.cells import ABSENT, decimals
+from lightbox.comparing import comparison
 from lightbox.display import Table
-from lightbox.metrics import Scores, score_run
-from lightbox.results import METRICS, check_same_data, results_frame
-from lightbox.words import model_name, setting, strategy_name, varying, words
+from lightbox.metrics import score_run
+from lightbox.results import check_same_data
+from lightbox.words import (
+    model_name,
+    setting,
+    setting_title,
+    strategy_name,
+    varying,
+    words,
+)
 
-ABSENT = "–"
-# Lower is better in these columns.
-LOW = ("nll", "time")
-
-
-def comparison(
-    runs: Sequence[Any],
-    language: str = "en",
-    *,
-    label: str = "tbl-results",
-    file: str = "results.csv",
-) -> Table:
-    """Compare runs on the test images, with the majority answer as last row.
-
-    Args:
-        runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
-        label: The table's label.
-        file: The name of the CSV with the rows behind it.
-
-    Returns:
-        The table. Its CSV holds the columns of `results_frame`, then the majority
-        answer (`majority_class`, `majority_` and each test metric).
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
-    """
-    check_same_data(runs)
-    terms, extra = words(language), varying(list(runs))
-    rows, numbers = [], []
-    for run in runs:
-        config, result = run.record["config"], run.record["result"]
-        scores = score_run(run, "test")
-        row = {
-            terms["model"]: model_name(config["model"]),
-            terms["strategy"]: strategy_name(config["strategy"], language),
-        }
-        row |= {terms[key]: setting(run, key) for key in extra}
-        row |= _score_cells(scores, terms)
-        row[terms["time"]] = decimals(result["train_seconds"], 1)
-        row[terms["parameters"]] = _millions(result["parameters"])
-        row[terms["trainable"]] = _millions(result["trainable_parameters"])
-        rows.append(row)
-        numbers.append(
-            {terms["accuracy_interval"]: scores["accuracy"]}
-            | {terms[name]: scores[name] for name in METRICS}
-            | {terms["time"]: result["train_seconds"]}
-        )
-    answer, baseline = majority_answer(runs[0]), score_majority(runs[0])
-    rows.append(
-        {terms["model"]: terms["baseline"]}
-        | {terms["strategy"]: terms["majority"].format(answer=answer)}
-        | _score_cells(baseline, terms)
-    )
-    shown = pd.DataFrame(rows).fillna(ABSENT)
-    csv = results_frame(runs).assign(
-        majority_class=answer,
-        majority_accuracy=baseline["accuracy"],
-        majority_accuracy_low=baseline.low,
-        majority_accuracy_high=baseline.high,
-        **{f"majority_{name}": baseline[name] for name in METRICS},
-    )
-    data = runs[0].record["data"]
-    caption = terms["caption_comparison"].format(
-        images=baseline.num_images, positive=data["positive"] or terms["each_class"]
-    )
-    low = [terms[key] for key in LOW]
-    return Table(
-        shown,
-        label,
-        caption,
-        csv=csv,
-        file=file,
-        bold=_best(pd.DataFrame(numbers), shown, low),
-    )
+__all__ = ["comparison", "decimals", "from_frame", "per_class", "split_table"]
 
 
 def per_class(
@@ -121,7 +55,10 @@ def per_class(
                 terms["model"]: model_name(config["model"]),
                 terms["strategy"]: strategy_name(config["strategy"], language),
             }
-            row |= {terms[key]: setting(run, key) for key in extra}
+            row |= {
+                setting_title(key, language): setting(run, key, language)
+                for key in extra
+            }
             row |= {
                 terms["class"]: line["class"],
                 terms["images"]: f"{line['images']:,}",
@@ -204,51 +141,3 @@ def from_frame(
     index = frame.index.name is not None
     csv = frame.reset_index() if index else frame
     return Table(shown, label, caption, csv=csv, file=file)
-
-
-def decimals(value: float, places: int) -> str:
-    """Write a number with fixed decimals.
-
-    Args:
-        value: The number.
-        places: How many decimals.
-
-    Returns:
-        The text; an en dash for NaN.
-    """
-    return ABSENT if math.isnan(value) else f"{value:,.{places}f}"
-
-
-def _score_cells(scores: Scores, terms: Any) -> dict[str, str]:
-    """Format the test metrics of one row."""
-    accuracy = ABSENT
-    if scores.num_images:
-        accuracy = (
-            f"{100 * scores['accuracy']:.1f} "
-            f"({100 * scores.low:.1f}–{100 * scores.high:.1f})"
-        )
-    cells = {terms["accuracy_interval"]: accuracy}
-    return cells | {terms[name]: decimals(scores[name], 3) for name in METRICS}
-
-
-def _millions(count: int) -> str:
-    """Write a number of parameters in millions, small heads included."""
-    millions = count / 1e6
-    return f"{millions:.4f}" if millions < 0.01 else f"{millions:,.2f}"
-
-
-def _best(numbers: pd.DataFrame, shown: pd.DataFrame, low: list[str]) -> pd.DataFrame:
-    """Mark the best value of each column, by its full precision.
-
-    The majority row, which `numbers` does not have, cannot win: a constant
-    answer has a sensitivity of 1 for nothing.
-    """
-    bold = pd.DataFrame(False, index=shown.index, columns=shown.columns)
-    if len(numbers) > 1:
-        for name in numbers.columns:
-            values = numbers[name]
-            best = values.min() if name in low else values.max()
-            # Where all are alike, nothing stands out.
-            if values.nunique() > 1:
-                bold.loc[: len(values) - 1, name] = (values == best).to_numpy()
-    return bold

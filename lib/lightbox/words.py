@@ -1,93 +1,14 @@
 """The words of tables, figures and findings in English and Traditional Chinese."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightbox.errors import ParameterError, did_you_mean
+from lightbox.vocabulary import PAIRS
 
 LANGUAGES = ("en", "zh")
-
-# One row a word: English, then the Chinese of Taiwan.
-_PAIRS: dict[str, tuple[str, str]] = {
-    "model": ("Model", "模型"),
-    "strategy": ("Strategy", "策略"),
-    "feature_extraction": ("feature extraction", "特徵擷取"),
-    "fine_tuning": ("fine-tuning", "微調"),
-    "partial": ("partial fine-tuning", "部分微調"),
-    "weights": ("Weights", "預訓練權重"),
-    "image_size": ("Size, px", "影像邊長，px"),
-    "epochs": ("Epochs", "週期數"),
-    "batch_size": ("Batch", "批次大小"),
-    "learning_rate": ("Learning rate", "學習率"),
-    "seed": ("Seed", "亂數種子"),
-    "accuracy": ("Accuracy", "準確率"),
-    "accuracy_interval": ("Accuracy, % (95 % interval)", "準確率，%（95 % 信賴區間）"),
-    "auroc": ("AUROC", "AUROC"),
-    "sensitivity": ("Sens.", "敏感度"),
-    "specificity": ("Spec.", "特異度"),
-    "precision": ("Prec.", "精確率"),
-    "f1": ("F1", "F1"),
-    "nll": ("NLL, nats", "NLL，nat"),
-    "time": ("Time, s", "時間，秒"),
-    "parameters": ("Total, M", "參數，百萬"),
-    "trainable": ("Trainable, M", "可訓練，百萬"),
-    "majority": ("always {answer}", "一律答 {answer}"),
-    "baseline": ("Majority answer", "多數類別"),
-    "class": ("Class", "類別"),
-    "split": ("Split", "資料集"),
-    "train": ("train", "訓練"),
-    "val": ("val", "驗證"),
-    "test": ("test", "測試"),
-    "images": ("Images", "影像數"),
-    "groups": ("Patients or slides", "病人或切片數"),
-    "share": ("{answer}, %", "{answer}，%"),
-    "total": ("Total", "合計"),
-    "epoch": ("Epoch", "週期"),
-    "loss": ("Loss", "損失"),
-    "log": ("log scale", "對數尺度"),
-    "best_epoch": ("best epoch", "最佳週期"),
-    "true": ("True class", "實際類別"),
-    "predicted": ("Predicted class", "預測類別"),
-    "caption_curves": (
-        "Loss and accuracy per epoch on train and val. The vertical line and the "
-        "dot mark the epoch whose weights were kept and tested.",
-        "各週期在訓練集與驗證集上的損失與準確率。直線與圓點標示保留並用於測試的週期。",
-    ),
-    "caption_confusion": (
-        "Confusion matrices on the test split: images, and per cent of the true "
-        "class. Rows are true, columns predicted classes.",
-        "測試集的混淆矩陣：影像數與佔實際類別的百分比。列為實際類別，行為預測類別。",
-    ),
-    "caption_samples": (
-        "Sample images of each class from the {split} split.",
-        "{split}集中各類別的影像樣本。",
-    ),
-    "caption_counts": (
-        "Images per class in each split.",
-        "各資料集中每個類別的影像數。",
-    ),
-    "caption_comparison": (
-        "Results on the {images} test images, with 95 % Wilson intervals. Sensitivity, "
-        "precision and F1 are those of {positive}; total and trainable parameters are "
-        "in millions (M). Bold marks the "
-        "highest value of a column (the lowest for NLL and time) among the trained "
-        "models and is no statement of significance. The last row answers with the "
-        "class frequencies of train.",
-        "{images} 張測試影像的結果。區間為 95 % Wilson 信賴區間；敏感度、精確率與 F1 "
-        "以 {positive} 為準。粗體為已訓練模型中該欄的最高值（NLL 與時間為最低值），"
-        "不表示差異顯著。最後一列以訓練集的類別比例作答。",
-    ),
-    "each_class": ("each class, averaged", "各類別平均"),
-    "caption_per_class": (
-        "Every class against the rest, on the {images} test images.",
-        "{images} 張測試影像上，各類別對其餘類別的結果。",
-    ),
-    "caption_splits": (
-        "Images per class and split.",
-        "各資料集與類別的影像數。",
-    ),
-}
 
 _FAMILIES = {
     "alexnet": "AlexNet",
@@ -111,6 +32,13 @@ _FAMILIES = {
     "vit": "ViT",
     "wide_resnet": "Wide ResNet",
 }
+# Networks that torchvision does not have.
+_OWN = {
+    "alexnet_2012": "AlexNet (2012)",
+    "conv_model": "ConvModel",
+    "vit_s2_patch10": "ViT, patch 10",
+    "vit_s2_patch15": "ViT, patch 15",
+}
 
 
 def words(language: str) -> Mapping[str, str]:
@@ -131,7 +59,7 @@ def words(language: str) -> Mapping[str, str]:
             f"{did_you_mean(str(language), LANGUAGES)}"
         )
     column = LANGUAGES.index(language)
-    return {key: pair[column] for key, pair in _PAIRS.items()}
+    return {key: pair[column] for key, pair in PAIRS.items()}
 
 
 def model_name(model: str) -> str:
@@ -143,6 +71,8 @@ def model_name(model: str) -> str:
     Returns:
         The display name; an unknown family keeps its own spelling.
     """
+    if model in _OWN:
+        return _OWN[model]
     for family in sorted(_FAMILIES, key=len, reverse=True):
         match = re.fullmatch(rf"{family}_?(.*)", model)
         if match:
@@ -170,59 +100,153 @@ def strategy_name(strategy: str, language: str = "en") -> str:
 # What is named only where runs differ in it, in the order in which it is named.
 SETTINGS = (
     "weights",
+    "first_layer",
+    "first_trainable",
+    "frozen",
+    "head",
+    "output",
     "image_size",
-    "epochs",
-    "batch_size",
+    "resize",
+    "augmentation",
+    "sampling",
+    "loss",
+    "gamma",
+    "optimizer",
+    "momentum",
+    "schedule",
     "learning_rate",
+    "batch_size",
+    "epochs",
+    "patience",
     "seed",
 )
+# Named by their value alone: the value says what it is of.
+_BARE = ("loss", "optimizer")
 
 
-def setting(run: Any, key: str) -> str:
+def setting(run: Any, key: str, language: str = "en") -> str:
     """Write one setting of a run as it is shown.
 
     Args:
         run: A finished run.
         key: A key of `SETTINGS`.
+        language: `"en"` or `"zh"`.
 
     Returns:
-        The value; weights without the model, which another word already names.
+        The value; weights without the model, which another word already names,
+        the focal loss with its gamma, an empty text where the record, of an older
+        release, has no such setting.
     """
-    return str(run.record["config"][key]).rpartition("_Weights.")[2]
+    config = run.record["config"]
+    value = config.get(key)
+    if value is None:
+        return ""
+    if key == "weights":
+        return str(value).rpartition("_Weights.")[2]
+    if key == "loss":
+        gamma = f" γ = {config['gamma']:g}" if value == "focal" else ""
+        return words(language).get(value, value) + gamma
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return words(language).get(value, value) if key in _BARE else str(value)
 
 
-def varying(runs: list[Any]) -> list[str]:
+def setting_title(key: str, language: str = "en") -> str:
+    """Name a setting as the head of a column.
+
+    Args:
+        key: A key of `SETTINGS`.
+        language: `"en"` or `"zh"`.
+
+    Returns:
+        The words.
+    """
+    return words(language)["loss_name" if key == "loss" else key]
+
+
+def varying(runs: Sequence[Any]) -> list[str]:
     """Find the settings, beside model and strategy, in which runs differ.
 
     Args:
         runs: Finished runs.
 
     Returns:
-        Keys of the configuration, in the order of `SETTINGS`.
+        Keys of the configuration, in the order of `SETTINGS`; `gamma` only as
+        part of `loss`.
     """
-    return [key for key in SETTINGS if len({setting(run, key) for run in runs}) > 1]
+    shown = (key for key in SETTINGS if key != "gamma")
+    return [key for key in shown if len({setting(run, key) for run in runs}) > 1]
 
 
-def run_names(runs: list[Any], language: str = "en") -> list[str]:
+def seed_groups(runs: Sequence[Any]) -> list[list[Any]]:
+    """Put runs together that differ in their seed alone.
+
+    Args:
+        runs: Finished runs.
+
+    Returns:
+        The groups, by the place of their first run.
+    """
+    groups: dict[str, list[Any]] = {}
+    for run in runs:
+        config = {k: v for k, v in run.record["config"].items() if k != "seed"}
+        key = json.dumps(config, sort_keys=True, default=str)
+        groups.setdefault(key, []).append(run)
+    return list(groups.values())
+
+
+def set_names(runs: Sequence[Any]) -> list[str] | None:
+    """Give the labels of the sets, where they tell runs of a model apart.
+
+    Args:
+        runs: Finished runs.
+
+    Returns:
+        A label a run; None where a run has none, or all have the same.
+    """
+    names = [run.record["config"].get("name", "") for run in runs]
+    return names if all(names) and len(set(names)) > 1 else None
+
+
+def run_names(
+    runs: Sequence[Any], language: str = "en", *, seeds: bool = True
+) -> list[str]:
     """Name runs so that no two share a name: `ResNet-18 · fine-tuning`.
 
     Args:
         runs: Finished runs.
         language: `"en"` or `"zh"`.
+        seeds: Whether seeds are named where they differ.
 
     Returns:
-        One name a run, with the settings behind it in which the runs differ.
+        One name a run, with the label of its set behind it, or, where labels do
+        not tell all runs apart, the settings in which the runs differ.
     """
-    terms, extra = words(language), varying(runs)
-    names = []
+    extra = [key for key in varying(runs) if key != "seed"]
+    heads = []
     for run in runs:
         config = run.record["config"]
-        parts = [
-            model_name(config["model"]),
-            strategy_name(config["strategy"], language),
-        ]
-        for key in extra:
-            word = terms[key].partition(",")[0].partition("，")[0]
-            parts.append(f"{word} {setting(run, key)}")
-        names.append(" · ".join(parts))
-    return names
+        strategy = strategy_name(config["strategy"], language)
+        heads.append([model_name(config["model"]), strategy])
+    labels = set_names(runs)
+    told = len({(*h, n) for h, n in zip(heads, labels or [], strict=False)})
+    if labels and told == len(seed_groups(runs)):
+        tails = [[label] for label in labels]
+    else:
+        tails = [_named(run, extra, language) for run in runs]
+    if seeds and "seed" in varying(runs):
+        for run, tail in zip(runs, tails, strict=True):
+            tail += _named(run, ["seed"], language)
+    return [" · ".join([*head, *tail]) for head, tail in zip(heads, tails, strict=True)]
+
+
+def _named(run: Any, keys: list[str], language: str) -> list[str]:
+    """Name settings by word and value, such as `Batch 32`."""
+    parts = []
+    for key in keys:
+        value = setting(run, key, language)
+        word = setting_title(key, language).partition(",")[0].partition("，")[0]
+        parts += [value if key in _BARE else f"{word} {value}"] if value else []
+    return parts
