@@ -1,9 +1,14 @@
 """Why these networks: a reason for each, with the numbers behind it."""
 
+import torch
 import torchvision
 
+from lightbox import models
+from lightbox.anatomy import anatomy
+from lightbox.architectures import OWN
 from lightbox.display import Prose
 from lightbox.params import TrainingParameters
+from lightbox.weights import NO_WEIGHTS
 from lightbox.words import model_name
 
 # What each family is tried for: English, then Traditional Chinese.
@@ -11,6 +16,10 @@ _REASONS = {
     "alexnet": (
         "the network that began it (2012): few layers, quick, a fair low bar",
         "開啟深度學習的網路（2012 年）：層數少、速度快，是合理的低標",
+    ),
+    "conv_model": (
+        "three convolutions and two linear layers: what a plain small network does",
+        "三層卷積與兩層全連接：單純小型網路的表現",
     ),
     "convnext": (
         "a convolutional network rebuilt with the habits of transformers",
@@ -83,19 +92,41 @@ def why(settings: TrainingParameters, language: str = "en") -> Prose:
     chinese = language == "zh"
     lines = []
     for name in settings.models:
-        facts = torchvision.models.get_model_weights(name).DEFAULT.meta
         family = next((key for key in _REASONS if key in name), "")
         reason = _REASONS.get(family, _OTHER)[chinese]
-        millions, giga = facts["num_params"] / 1e6, facts["_ops"]
-        accuracy = facts["_metrics"]["ImageNet-1K"]["acc@1"]
-        lines.append(
-            f"- **{model_name(name)}**：{reason}。參數 {millions:.1f} 百萬、每張影像 "
-            f"{giga:.1f} GFLOP，ImageNet 準確率 {accuracy:.1f} %。"
-            if chinese
-            else f"- **{model_name(name)}**: {reason}. {millions:.1f} million "
-            f"parameters, {giga:.1f} GFLOP per image, {accuracy:.1f} % on ImageNet."
-        )
+        said = _facts(name, settings.image_size, chinese)
+        between, end = ("：", "。") if chinese else (": ", ". ")
+        lines.append(f"- **{model_name(name)}**{between}{reason}{end}{said}")
     return Prose("\n".join([*lines, "", _weights(settings.weights, chinese)]))
+
+
+def _facts(name: str, image_size: int, chinese: bool) -> str:
+    """Give a network's size, and what its published weights reach on ImageNet."""
+    if name in OWN:
+        with torch.device("meta"):
+            network, _ = models.build(
+                name, NO_WEIGHTS, num_classes=1000, channels=3, image_size=image_size
+            )
+        millions = sum(p.numel() for p in network.parameters()) / 1e6
+        giga = anatomy(network, image_size, 3).flops / 1e9
+        return (
+            f"參數 {millions:.1f} 百萬、每張 {image_size} 像素影像 {giga:.2g} GFLOP；"
+            "沒有公開的預訓練權重，由隨機權重開始。"
+            if chinese
+            else f"{millions:.1f} million parameters, {giga:.2g} GFLOP per image of "
+            f"{image_size} pixels; it has no published weights and begins at random."
+        )
+    facts = torchvision.models.get_model_weights(name).DEFAULT.meta
+    # torchvision counts a multiply-add as one operation; the tables count two.
+    millions, giga = facts["num_params"] / 1e6, 2 * facts["_ops"]
+    accuracy = facts["_metrics"]["ImageNet-1K"]["acc@1"]
+    return (
+        f"參數 {millions:.1f} 百萬、每張影像 {giga:.1f} GFLOP，"
+        f"ImageNet 準確率 {accuracy:.1f} %。"
+        if chinese
+        else f"{millions:.1f} million parameters, {giga:.1f} GFLOP per image, "
+        f"{accuracy:.1f} % on ImageNet."
+    )
 
 
 def _weights(weights: str, chinese: bool) -> str:
