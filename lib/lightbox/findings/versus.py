@@ -80,7 +80,7 @@ def compare_strategies(runs: Sequence[Any]) -> list[Pair]:
     found = []
     for one, two in combinations(runs, 2):
         configs = one.record["config"], two.record["config"]
-        if any(configs[0].get(key) != configs[1][key] for key in _SAME):
+        if any(configs[0].get(key) != configs[1].get(key) for key in _SAME):
             continue
         if configs[0]["strategy"] == configs[1]["strategy"]:
             continue
