@@ -170,3 +170,11 @@ def test_macros_are_collected_with_nested_braces():
         r"\newcommand{\KL}[2]{D_{\mathrm{KL}}(#1)}",
         r"\DeclareMathOperator*{\a}{b}",
     ]
+
+
+def test_computed_text_may_be_empty():
+    empty = shown({"text/markdown": "", "text/plain": ""}, "prose")
+    said = shown({"text/markdown": "Something."}, "prose")
+    blocks = read(code("a", empty), code("b", said)).blocks
+    texts = [block.text for block in blocks if type(block).__name__ == "Prose"]
+    assert texts == ["Something."]

@@ -72,8 +72,8 @@ def store(tmp_path):
         ("chest-xray", {"dataset": "phantom-chest"}),
         (
             "histology-zoo",
-            # 60 pixels: patches of 10 and of 15 both divide it.
-            {"dataset": "phantom-histology", "image_size": 60, "split_by": "image"},
+            # 90 pixels: patches of 10 and of 15 both divide it.
+            {"dataset": "phantom-histology", "image_size": 90, "split_by": "image"},
         ),
         ("fundus", {"dataset": "phantom-fundus"}),
         ("alexnet-vgg19", {"dataset": "phantom-chest"}),

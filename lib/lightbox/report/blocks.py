@@ -223,7 +223,9 @@ def _block(output: NotebookNode, options: dict[str, str]) -> Block | None:
             )
         return Table(label, caption, data["text/html"], data.get("text/csv", ""), file)
     if "text/markdown" in data or "text/latex" in data:
-        return Prose(data.get("text/markdown") or data["text/latex"], {})
+        # Computed text may be empty: there was nothing to say.
+        text = data.get("text/markdown", data.get("text/latex", ""))
+        return Prose(text, {}) if text.strip() else None
     return Text(_plain(data.get("text/plain", ""))) if shown else None
 
 
