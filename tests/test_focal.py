@@ -9,7 +9,7 @@ import pytest
 from example_runs import make_run
 
 from lightbox.balance import grade, imbalance
-from lightbox.bootstrap import nll_difference
+from lightbox.calibration import ece
 from lightbox.errors import DataError
 from lightbox.focal import focal_curves, threshold_table, yardstick
 from lightbox.focal_findings import (
@@ -19,13 +19,12 @@ from lightbox.focal_findings import (
     losses_warning,
 )
 from lightbox.metrics import score_run
+from lightbox.paired import nll_difference
 from lightbox.thresholds import (
     choose_threshold,
-    ece,
     moved,
     positive_class,
     recalls,
-    run_ece,
     threshold_of,
 )
 
@@ -131,7 +130,7 @@ def test_run_ece_reads_the_likeliest_class():
     names = ["prob_NORMAL", "prob_PNEUMONIA"]
     sure = run.predictions.loc[test, names].max(axis=1)
     # Always right: the error is what confidence lacks to one.
-    assert run_ece(run) == pytest.approx(1 - sure.mean())
+    assert score_run(run)["ece"] == pytest.approx(1 - sure.mean())
 
 
 def test_yardstick_needs_no_loss_of_training():
@@ -143,7 +142,7 @@ def test_yardstick_needs_no_loss_of_training():
         "focal γ = 2",
     ]
     assert table.csv["test_nll"].tolist() == [score_run(r)["nll"] for r in runs]
-    assert table.csv["test_ece"].tolist() == [run_ece(r) for r in runs]
+    assert table.csv["test_ece"].tolist() == [score_run(r)["ece"] for r in runs]
     assert table.file == "yardstick.csv"
     # What training called its loss changes no score.
     runs[2].record["config"]["loss"] = "cross_entropy"

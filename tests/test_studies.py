@@ -13,12 +13,14 @@ import pandas as pd
 import pytest
 import yaml
 
+from lightbox.data import phantoms
 from lightbox.params import SECTIONS
 
 pytestmark = pytest.mark.smoke
 PROJECT = Path(__file__).resolve().parents[1]
 QUICK = {"epochs": 1, "image_size": 64, "weights": "none", "patience": 0}
-PER_CLASS = 60  # images of each class and split, of the real radiographs
+SCALE = 0.12  # of the phantoms' usual number of images
+PER_CLASS = 40  # images of each class and split, of the real radiographs
 
 
 def quick_sets(study: str) -> list[dict] | None:
@@ -80,7 +82,8 @@ def store(tmp_path):
     ],
 )
 def test_a_study_on_the_phantoms_that_mimic_its_images(study, values, tmp_path, store):
-    report(study, tmp_path / "out", store, **values)
+    images = phantoms.generate(values["dataset"], tmp_path / "images", scale=SCALE)
+    report(study, tmp_path / "out", store, data_dir=str(images), **values)
 
 
 @pytest.fixture

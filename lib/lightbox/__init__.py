@@ -43,6 +43,7 @@ _HOMES = {
     "depth_groups": "zoo_depth",
     "zoo_conclusion": "zoo_findings",
     "layers": "layer_tables",
+    "leakage_table": "leakage",
     "reference_table": "reference",
 }
 _MODULES = {"datacard", "summary"}

@@ -7,18 +7,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
+from lightbox.calibration import BINS
 from lightbox.cells import ABSENT, accuracies, spread
 from lightbox.display import Figure, Table
 from lightbox.metrics import score_run
 from lightbox.results import check_same_data
 from lightbox.style import PALETTE, WIDTH, theme
 from lightbox.thresholds import (
-    BINS,
     USUAL,
     moved,
     positive_class,
     recalls,
-    run_ece,
     threshold_of,
 )
 from lightbox.words import (
@@ -80,20 +79,18 @@ def yardstick(
     named = loss_heads([group[0] for group in groups], language)
     for head, group in zip(named, groups, strict=True):
         scores = [score_run(run) for run in group]
-        errors = [run_ece(run) for run in group]
         row = head | {accuracy: accuracies(scores)}
-        for name in ("auroc", "nll", "brier"):
+        for name in ("auroc", "nll", "brier", "ece"):
             row[terms[name]] = spread([each[name] for each in scores], 3)
-        rows.append(row | {terms["ece"]: spread(errors, 3)})
-        for run, each, error in zip(group, scores, errors, strict=True):
+        rows.append(row)
+        for run, each in zip(group, scores, strict=True):
             config = run.record["config"]
             line = {"run_id": run.id} | {
                 key: config.get(key)
                 for key in ("model", "strategy", "loss", "gamma", "seed")
             }
-            names = ("accuracy", "balanced_accuracy", "auroc", "nll", "brier")
-            line |= {f"test_{name}": each[name] for name in names}
-            full.append(line | {"test_ece": error})
+            names = ("accuracy", "balanced_accuracy", "auroc", "nll", "brier", "ece")
+            full.append(line | {f"test_{name}": each[name] for name in names})
     images = score_run(runs[0]).num_images
     caption = terms["caption_yardstick"].format(images=images, bins=BINS)
     return Table(

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from lightbox.bootstrap import nll_difference
 from lightbox.display import Callout, Prose
 from lightbox.findings import limits
 from lightbox.findings.base import Finding, p_text, percent, plural
@@ -14,7 +13,8 @@ from lightbox.findings.versus import right
 from lightbox.intervals import ALPHA, Paired, holm, mcnemar
 from lightbox.metrics import score_run
 from lightbox.results import check_same_data
-from lightbox.thresholds import moved, recalls, run_ece, threshold_of
+from lightbox.paired import nll_difference
+from lightbox.thresholds import moved, recalls, threshold_of
 from lightbox.words import run_names, setting
 
 BASE = "cross_entropy"
@@ -194,7 +194,7 @@ def lowest_scores(runs: Sequence[Any]) -> Finding:
     columns = {
         "NLL": [each["nll"] for each in scores],
         "Brier": [each["brier"] for each in scores],
-        "ECE": [run_ece(run) for run in runs],
+        "ECE": [score_run(run)["ece"] for run in runs],
     }
     found = {k: int(np.nanargmin(v)) for k, v in columns.items()}
     en = [f"{k} {columns[k][n]:.3f}, {names[0][n]}" for k, n in found.items()]

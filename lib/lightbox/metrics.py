@@ -8,31 +8,39 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.metrics import (
+    average_precision_score,
     confusion_matrix,
     multilabel_confusion_matrix,
     precision_recall_fscore_support,
     roc_auc_score,
 )
 
-from lightbox.errors import DataError
+from lightbox.calibration import ece
 from lightbox.intervals import wilson
+from lightbox.predictions import checked_arrays, image_brier, image_nll
 
 NAMES = (
     "accuracy",
     "balanced_accuracy",
     "auroc",
+    "average_precision",
     "sensitivity",
     "specificity",
     "precision",
     "f1",
     "nll",
     "brier",
+    "ece",
 )
-# A float32 softmax can underflow to 0, whose logarithm is infinite: one image
-# then costs 36.04 nats at most.
-EPSILON = float(np.finfo(np.float64).eps)
-# Probabilities are read from text and come from bf16 or fp16 models.
-SUM_TOLERANCE = 1e-3
+# What each class has against the rest.
+PER_CLASS = (
+    "sensitivity",
+    "specificity",
+    "precision",
+    "f1",
+    "auroc",
+    "average_precision",
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,8 @@ class Scores:
         high: Its upper bound.
         confusion: Counts (K, K), true by predicted class, in class order.
         per_class: A row a class: `class, images, predicted`, then `sensitivity,
-            specificity, precision, f1, auroc` of that class against the rest.
+            specificity, precision, f1, auroc, average_precision` of that class
+            against the rest.
     """
 
     values: dict[str, float]
@@ -69,12 +78,13 @@ def score(
 ) -> Scores:
     """Score predictions of one split.
 
-    With two classes and a positive one, sensitivity, specificity, precision, F1
-    and AUROC are those of the positive class. Otherwise they are unweighted means
-    over classes, each against the rest. The NLL uses the natural logarithm of
-    probabilities clipped at 2.2e-16. The Brier score is the mean of
+    With two classes and a positive one, sensitivity, specificity, precision, F1,
+    AUROC and average precision are those of the positive class. Otherwise they are
+    unweighted means over classes, each against the rest. The NLL uses the natural
+    logarithm of probabilities clipped at 2.2e-16. The Brier score is the mean of
     `(p - y)^2` of the positive class with two classes, and of its sum over
-    classes with more (range 0 to 2).
+    classes with more (range 0 to 2). The ECE has 15 bins of the likeliest class's
+    probability.
 
     Args:
         predictions: Columns `label`, `predicted` and `prob_<class>` for each
@@ -91,7 +101,7 @@ def score(
             probabilities of an image do not sum to 1.
     """
     classes = [str(name) for name in classes]
-    labels, answers, probabilities = _arrays(predictions, classes, positive)
+    labels, answers, probabilities = checked_arrays(predictions, classes, positive)
     num_images = len(labels)
     indices = np.arange(len(classes))
     confusion = confusion_matrix(labels, answers, labels=indices) if num_images else 0
@@ -102,16 +112,14 @@ def score(
 
     values = dict.fromkeys(NAMES, math.nan)
     if num_images:
-        truth = np.eye(len(classes))[labels]
-        squared = np.sum((probabilities - truth) ** 2, axis=1)
-        likely = np.clip(probabilities[np.arange(num_images), labels], EPSILON, 1)
         values["accuracy"] = correct / num_images
         values["balanced_accuracy"] = _mean(table["sensitivity"])
-        values["nll"] = float(-np.mean(np.log(likely)))
-        values["brier"] = float(np.mean(squared) / (2 if len(classes) == 2 else 1))
+        values["nll"] = float(np.mean(image_nll(labels, probabilities)))
+        values["brier"] = float(np.mean(image_brier(labels, probabilities)))
+        values["ece"] = ece(probabilities.max(axis=1), labels == answers)
     binary = len(classes) == 2 and positive is not None
     rows = table[table["class"] == positive] if binary else table
-    for name in ("auroc", "sensitivity", "specificity", "precision", "f1"):
+    for name in PER_CLASS:
         values[name] = _mean(rows[name])
     return Scores(
         values=values,
@@ -144,40 +152,6 @@ def score_run(run: Any, split: str = "test") -> Scores:
     return score(rows, data["classes"], data["positive"])
 
 
-def _arrays(
-    predictions: pd.DataFrame, classes: list[str], positive: str | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Check predictions and turn them into indices and probabilities."""
-    columns = ["label", "predicted", *(f"prob_{name}" for name in classes)]
-    missing = [name for name in columns if name not in predictions.columns]
-    if missing:
-        raise DataError(f"the predictions lack the column(s) {', '.join(missing)}")
-    if positive is not None and positive not in classes:
-        raise DataError(
-            f"positive class {positive!r} is not one of {', '.join(classes)}"
-        )
-    index = {name: position for position, name in enumerate(classes)}
-    for column in ("label", "predicted"):
-        unknown = sorted(set(predictions[column].astype(str)) - set(classes))
-        if unknown:
-            raise DataError(
-                f"{column} {unknown[0]!r} in the predictions is not a class; the "
-                f"classes are {', '.join(classes)}"
-            )
-    labels = predictions["label"].astype(str).map(index).to_numpy(dtype=int)
-    answers = predictions["predicted"].astype(str).map(index).to_numpy(dtype=int)
-    probabilities = predictions[columns[2:]].to_numpy(dtype=float)
-    # The comparison is also false for NaN, which must not pass either.
-    wrong = ~(np.abs(probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE)
-    wrong |= (probabilities < 0).any(axis=1)
-    if wrong.any():
-        raise DataError(
-            f"the probabilities of {int(wrong.sum())} image(s) are negative or do not "
-            f"sum to 1, first in row {int(np.argmax(wrong))} of the split"
-        )
-    return labels, answers, probabilities
-
-
 def _per_class(
     labels: np.ndarray,
     answers: np.ndarray,
@@ -186,7 +160,7 @@ def _per_class(
 ) -> pd.DataFrame:
     """Score each class against the rest; NaN where a ratio has no denominator."""
     table = pd.DataFrame({"class": classes, "images": 0, "predicted": 0})
-    for name in ("sensitivity", "specificity", "precision", "f1", "auroc"):
+    for name in PER_CLASS:
         table[name] = math.nan
     if len(labels) == 0:
         return table
@@ -207,12 +181,11 @@ def _per_class(
     # scikit-learn answers 0 for an absent class with false positives; a class that
     # no image has can be neither found nor missed.
     table["f1"] = np.where(support > 0, f1, math.nan)
-    table["auroc"] = [
-        roc_auc_score(labels == k, probabilities[:, k])
-        if 0 < support[k] < len(labels)
-        else math.nan
-        for k in indices
-    ]
+    for k in indices:
+        if 0 < support[k] < len(labels):
+            given = (labels == k, probabilities[:, k])
+            table.loc[k, "auroc"] = roc_auc_score(*given)
+            table.loc[k, "average_precision"] = average_precision_score(*given)
     return table
 
 

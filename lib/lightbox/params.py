@@ -105,6 +105,12 @@ class TrainingParameters(DataParameters):
     precision: Precision = "auto"
 
 
+class TransferParameters(TrainingParameters):
+    """Feature extraction against fine-tuning, and the naive split on request."""
+
+    leakage: bool = False  # train on a split by image too, and show both
+
+
 class HyperParameters(TrainingParameters):
     """Sets of settings, or a grid of them, laid over the section's own."""
 
@@ -161,7 +167,7 @@ VARIABLE = (
 
 SECTIONS: dict[str, type[DataParameters]] = {
     "00_data": DataParameters,
-    "01_feature_extraction_vs_fine_tuning": TrainingParameters,
+    "01_feature_extraction_vs_fine_tuning": TransferParameters,
     "02_hyperparameters": HyperParameters,
     "03_focal_loss": FocalParameters,
     "04_model_zoo": ZooParameters,

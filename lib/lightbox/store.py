@@ -3,22 +3,42 @@
 `runs/<id>/` holds `run.json` (configuration, data, result, environment),
 `history.csv` (a row per epoch), `predictions.csv` (a row per val and test image)
 and `model.safetensors`. The folder appears whole or not at all: it is written
-beside its place and renamed.
+beside its place, synced and renamed. `run.json` holds the checksums of the
+others and its own; what does not match is set aside, never read as truth.
 """
 
 import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 
 from lightbox import paths
-from lightbox.errors import LightboxError
+from lightbox.durable import StoreError, checksum, set_aside, sync_folder, writing
+from lightbox.identity import Config, code_version, digest, run_id
+
+__all__ = [
+    "Config",
+    "Run",
+    "StoreError",
+    "code_version",
+    "digest",
+    "find",
+    "locked",
+    "problem",
+    "read_predictions",
+    "read_weights",
+    "run_id",
+    "unfinished_path",
+    "write",
+]
 
 RECORD, HISTORY, PREDICTIONS, MODEL = (
     "run.json",
@@ -26,67 +46,7 @@ RECORD, HISTORY, PREDICTIONS, MODEL = (
     "predictions.csv",
     "model.safetensors",
 )
-# What a result depends on: editing one of these makes new runs, editing a figure
-# does not.
-CODE = (
-    "architectures.py",
-    "augmentation.py",
-    "data/cache.py",
-    "checkpoint.py",
-    "data/decode.py",
-    "devices.py",
-    "examples.py",
-    "features.py",
-    "freezing.py",
-    "losses.py",
-    "models.py",
-    "optimizers.py",
-    "preparation.py",
-    "runs.py",
-    "training.py",
-    "weights.py",
-)
-ID_LENGTH = 16  # hex digits: 64 bits, no collision among any number of course runs
-
-
-class StoreError(LightboxError):
-    """A run folder that is damaged or cannot be written."""
-
-
-@dataclass(frozen=True)
-class Config:
-    """Everything a run is a function of, besides the data and the code.
-
-    The fields are those of the parameters, with no `auto` left in them, `weights`
-    named in full, and `name` the label of a set, which the id does not depend on.
-    """
-
-    dataset: str
-    model: str
-    strategy: str
-    first_trainable: str | None
-    frozen: tuple[str, ...]
-    first_layer: str
-    head: str
-    output: str
-    weights: str
-    image_size: int
-    resize: str
-    loss: str
-    gamma: float
-    optimizer: str
-    momentum: float
-    schedule: str
-    augmentation: str
-    sampling: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    patience: int
-    seed: int
-    device: str
-    precision: str
-    name: str = ""
+OWN = "checksum"  # of run.json, in itself: of everything else that it says
 
 
 @dataclass(frozen=True)
@@ -97,8 +57,8 @@ class Run:
         id: The hash of configuration, data and code.
         folder: Where it lies.
         record: `run.json`: config, data, result, frozen, environment.
-        history: One row per epoch.
-        predictions: One row per val and test image.
+        history: One row per epoch; none where the first epoch diverged.
+        predictions: One row per val and test image; none of a diverged run.
         reused: Whether it was in the store already.
     """
 
@@ -109,72 +69,118 @@ class Run:
     predictions: pd.DataFrame
     reused: bool = False
 
-
-@cache
-def code_version() -> str:
-    """Hash the sources that a result depends on.
-
-    Returns:
-        SHA-256, in hex.
-    """
-    sources = hashlib.sha256()
-    for name in CODE:
-        sources.update((paths.PACKAGE / name).read_bytes())
-    return sources.hexdigest()
-
-
-def run_id(config: Config, fingerprint: str) -> str:
-    """Name a run by what it is a function of.
-
-    Args:
-        config: The configuration.
-        fingerprint: Of the data.
-
-    Returns:
-        Hex digits.
-    """
-    settings = asdict(config)
-    del settings["name"]
-    return digest({**settings, "data": fingerprint, "code": code_version()})
-
-
-def digest(key: dict[str, Any]) -> str:
-    """Hash what something is a function of.
-
-    Args:
-        key: Names and values that JSON can write; their order does not matter.
-
-    Returns:
-        Hex digits.
-    """
-    text = json.dumps(key, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
+    @property
+    def diverged(self) -> bool:
+        """Whether its loss left the finite numbers: then nothing was tested."""
+        return bool(self.record["result"]["diverged"])
 
 
 def find(identity: str) -> Run | None:
-    """Read a finished run.
+    """Read a finished run, if every file that is read is what was written.
 
     Args:
         identity: Its id.
 
     Returns:
-        The run, or None where the store has none.
+        The run, or None where the store has none; a damaged one is set aside with
+        a warning and counts as none.
 
     Raises:
-        StoreError: The folder is there but cannot be read.
+        StoreError: The folder is there but the disk does not let it be read.
     """
     folder = paths.runs() / identity
-    if not (folder / RECORD).exists():
-        return None
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        history = pd.read_csv(folder / HISTORY)
-        predictions = read_predictions(folder / PREDICTIONS)
+        if not folder.is_dir():
+            return None
+        # The weights are as large as all else is small: see `read_weights`.
+        wrong = problem(folder, weights=False)
+        if not wrong:
+            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            history = pd.read_csv(folder / HISTORY)
+            predictions = read_predictions(folder / PREDICTIONS)
+            return Run(identity, folder, record, history, predictions, reused=True)
+    except FileNotFoundError:
+        return None  # another process has just set it aside
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"the run {folder} is damaged ({error}): delete the folder and run again"
+            f"the run {folder} cannot be read ({error}): is the disk or Drive still "
+            "there, and yours to read? Then run again"
         ) from None
-    return Run(identity, folder, record, history, predictions, reused=True)
+    set_aside(
+        folder,
+        what=f"run {identity}",
+        reason=wrong,
+        then="its section trains it again when it is run",
+    )
+    return None
+
+
+def problem(folder: Path, *, weights: bool = True) -> str:
+    """Compare a run's files with their checksums.
+
+    Args:
+        folder: The run's.
+        weights: Whether to read the weights too, the largest file by far.
+
+    Returns:
+        What is wrong, or "".
+
+    Raises:
+        OSError: The disk cannot be read.
+    """
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return f"{RECORD} is missing"
+    except ValueError:
+        return f"{RECORD} is no JSON"
+    if not isinstance(record, dict) or record.pop(OWN, None) != _own(record):
+        return f"{RECORD} does not match its checksum"
+    for name, expected in record["sha256"].items():
+        if name == MODEL and not weights:
+            continue
+        try:
+            if checksum(folder / name) != expected:
+                return f"{name} does not match its checksum"
+        except FileNotFoundError:
+            return f"{name} is missing"
+    return ""
+
+
+def _own(record: dict[str, Any]) -> str:
+    """Hash what a record says, whatever its layout."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def read_weights(run: Run) -> dict[str, Any]:
+    """Read the best epoch's weights, if they are what was written.
+
+    Args:
+        run: A finished run.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        StoreError: The run diverged and kept none; or the file is damaged, and the
+            run was set aside: its section trains it again.
+    """
+    if run.diverged:
+        raise StoreError(f"run {run.id} diverged, so it kept no weights")
+    path = run.folder / MODEL
+    with writing(f"the weights of run {run.id}", path.parent, verb="read from"):
+        whole = path.is_file() and checksum(path) == run.record["sha256"][MODEL]
+    if not whole:
+        reason = f"{MODEL} is missing or does not match its checksum"
+        then = "its section trains it again when it is run"
+        set_aside(run.folder, what=f"run {run.id}", reason=reason, then=then)
+        raise StoreError(
+            f"the weights of run {run.id} were damaged and it was set aside: run its "
+            "section again"
+        )
+    from safetensors.torch import load_file
+
+    return load_file(path)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -193,17 +199,30 @@ def read_predictions(path: Path) -> pd.DataFrame:
     )
 
 
-def lock_path(identity: str) -> Path:
-    """Give the lock file of a run, so that two processes train it once.
+@contextmanager
+def locked(name: str, *, timeout: float = -1) -> Iterator[None]:
+    """Hold a lock of the store, which ends with the process that holds it.
 
     Args:
-        identity: The run's id.
+        name: A run's id, so that two processes train it once; or another word.
+        timeout: Seconds to wait; -1 waits for ever.
 
-    Returns:
-        A file beside its folder.
+    Yields:
+        Nothing.
+
+    Raises:
+        StoreError: The folder cannot be written.
+        filelock.Timeout: Another process holds it.
     """
-    paths.runs().mkdir(parents=True, exist_ok=True)
-    return paths.runs() / f".{identity}.lock"
+    folder = paths.runs()
+    lock = FileLock(folder / f".{name}.lock", timeout=timeout)
+    with writing("a lock", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def unfinished_path(identity: str) -> Path:
@@ -216,7 +235,6 @@ def unfinished_path(identity: str) -> Path:
         A file beside its folder, there only while the run is under way or broken
         off.
     """
-    paths.runs().mkdir(parents=True, exist_ok=True)
     return paths.runs() / f".{identity}.unfinished.pt"
 
 
@@ -225,7 +243,7 @@ def write(
     record: dict[str, Any],
     history: pd.DataFrame,
     predictions: pd.DataFrame,
-    state: dict[str, Any],
+    state: dict[str, Any] | None,
 ) -> Run:
     """Put a finished run into the store, whole or not at all.
 
@@ -234,7 +252,7 @@ def write(
         record: For `run.json`.
         history: One row per epoch.
         predictions: One row per val and test image.
-        state: The best epoch's weights, tensors by name.
+        state: The best epoch's weights, tensors by name; None of a diverged run.
 
     Returns:
         The run as the store has it.
@@ -242,29 +260,44 @@ def write(
     Raises:
         StoreError: The disk is full or the folder cannot be written.
     """
-    from safetensors.torch import save_file
-
     final = paths.runs() / identity
     partial = final.with_name(f".{identity}.{os.getpid()}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        history.to_csv(partial / HISTORY, index=False)
-        # Nine digits name every float32 exactly.
-        predictions.to_csv(partial / PREDICTIONS, index=False, float_format="%.9g")
-        tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
-        save_file(tensors, partial / MODEL)
-        files = {
-            name: hashlib.sha256((partial / name).read_bytes()).hexdigest()
-            for name in (HISTORY, PREDICTIONS, MODEL)
-        }
-        text = json.dumps({**record, "sha256": files}, indent=1, ensure_ascii=False)
-        (partial / RECORD).write_text(text, encoding="utf-8")
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise StoreError(f"the run could not be written to {final}: {error}") from None
+    with writing(f"run {identity}", paths.runs()):
+        try:
+            partial.mkdir(parents=True)
+            history.to_csv(partial / HISTORY, index=False)
+            # Nine digits name every float32 exactly.
+            predictions.to_csv(partial / PREDICTIONS, index=False, float_format="%.9g")
+            if state is not None:
+                _write_weights(partial / MODEL, state)
+            sums = {path.name: checksum(path) for path in sorted(partial.iterdir())}
+            record = json.loads(json.dumps({**record, "sha256": sums}))
+            text = json.dumps(
+                {**record, OWN: _own(record)}, indent=1, ensure_ascii=False
+            )
+            (partial / RECORD).write_text(text, encoding="utf-8")
+            for path in partial.iterdir():
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
+            sync_folder(partial)
+            partial.rename(final)
+            sync_folder(final.parent)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
     run = find(identity)
-    assert run is not None
+    if run is None:
+        raise StoreError(f"run {identity} was damaged as it was written: run again")
     return Run(run.id, run.folder, run.record, run.history, run.predictions)
+
+
+def _write_weights(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors; a full disk is an OSError as it is anywhere else."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        raise OSError(None, str(error)) from error

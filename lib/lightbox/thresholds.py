@@ -1,4 +1,4 @@
-"""A threshold chosen on val, and how far confidence agrees with accuracy."""
+"""A threshold chosen on val, and what the test images score at it."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from lightbox.errors import DataError
 
-BINS = 15
 USUAL = 0.5
 
 
@@ -75,47 +74,6 @@ def choose_threshold(positive: ArrayLike, probabilities: ArrayLike) -> Threshold
         float(sensitivity[chosen]),
         float(specificity[chosen]),
     )
-
-
-def ece(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> float:
-    """Compute the expected calibration error.
-
-    Args:
-        confidence: Probability of the answer given, (N,), in [0, 1].
-        correct: Whether the answer was right, (N,) of bool.
-        bins: Bins of equal width, closed above: (0, 1/bins], ...
-
-    Returns:
-        The mean distance between accuracy and confidence over the bins, weighted
-        by their images, in [0, 1]; NaN without images.
-
-    Source:
-        Guo et al. 2017, arXiv 1706.04599, equation 3.
-    """
-    sure, right = np.asarray(confidence, float), np.asarray(correct, float)
-    if len(sure) == 0:
-        return math.nan
-    # A bound such as 3/15 is not exact in binary: what is on it belongs below.
-    places = np.clip(np.ceil(np.round(sure * bins, 9)).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(places, right - sure, minlength=bins)
-    return float(np.abs(gaps).sum() / len(sure))
-
-
-def run_ece(run: Any, split: str = "test", bins: int = BINS) -> float:
-    """Compute the expected calibration error of a run's likeliest class.
-
-    Args:
-        run: A finished run.
-        split: `"val"` or `"test"`.
-        bins: Bins of equal width.
-
-    Returns:
-        The error, in [0, 1].
-    """
-    rows = run.predictions[run.predictions["split"] == split]
-    names = [f"prob_{name}" for name in run.record["data"]["classes"]]
-    confidence = rows[names].to_numpy(dtype=float).max(axis=1, initial=0)
-    return ece(confidence, rows["label"] == rows["predicted"], bins)
 
 
 def positive_class(run: Any) -> str | None:

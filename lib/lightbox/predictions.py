@@ -1,0 +1,93 @@
+"""Predictions as arrays: checked once, scored image by image."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lightbox.errors import DataError
+
+# A float32 softmax can underflow to 0, whose logarithm is infinite: one image
+# then costs 36.04 nats at most.
+EPSILON = float(np.finfo(np.float64).eps)
+# Probabilities are read from text and come from bf16 or fp16 models.
+SUM_TOLERANCE = 1e-3
+
+
+def checked_arrays(
+    predictions: pd.DataFrame, classes: Sequence[str], positive: str | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Check predictions and turn them into positions and probabilities.
+
+    Args:
+        predictions: Columns `label`, `predicted` and `prob_<class>` for each
+            class; a row an image.
+        classes: The class names, in order, K of them.
+        positive: The positive class, or None.
+
+    Returns:
+        Labels and answers as positions of classes, both (N,) of int, and the
+        probabilities, (N, K).
+
+    Raises:
+        DataError: If a column is missing, a label is not a class, or the
+            probabilities of an image do not sum to 1.
+    """
+    columns = ["label", "predicted", *(f"prob_{name}" for name in classes)]
+    missing = [name for name in columns if name not in predictions.columns]
+    if missing:
+        raise DataError(f"the predictions lack the column(s) {', '.join(missing)}")
+    if positive is not None and positive not in classes:
+        raise DataError(
+            f"positive class {positive!r} is not one of {', '.join(classes)}"
+        )
+    index = {name: position for position, name in enumerate(classes)}
+    for column in ("label", "predicted"):
+        unknown = sorted(set(predictions[column].astype(str)) - set(classes))
+        if unknown:
+            raise DataError(
+                f"{column} {unknown[0]!r} in the predictions is not a class; the "
+                f"classes are {', '.join(classes)}"
+            )
+    labels = predictions["label"].astype(str).map(index).to_numpy(dtype=int)
+    answers = predictions["predicted"].astype(str).map(index).to_numpy(dtype=int)
+    probabilities = predictions[columns[2:]].to_numpy(dtype=float)
+    # The comparison is also false for NaN, which must not pass either.
+    wrong = ~(np.abs(probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE)
+    wrong |= (probabilities < 0).any(axis=1)
+    if wrong.any():
+        raise DataError(
+            f"the probabilities of {int(wrong.sum())} image(s) are negative or do not "
+            f"sum to 1, first in row {int(np.argmax(wrong))} of the split"
+        )
+    return labels, answers, probabilities
+
+
+def image_nll(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Compute the negative log-likelihood of each image.
+
+    Args:
+        labels: Positions of the true classes, (N,) of int.
+        probabilities: Of each class, (N, K).
+
+    Returns:
+        Nats, (N,), of probabilities clipped at 2.2e-16.
+    """
+    likely = probabilities[np.arange(len(labels)), labels]
+    return -np.log(np.clip(likely, EPSILON, 1))
+
+
+def image_brier(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Compute the squared error of each image's probabilities.
+
+    Args:
+        labels: Positions of the true classes, (N,) of int.
+        probabilities: Of each class, (N, K).
+
+    Returns:
+        `(p - y)^2` of one class with two classes, summed over classes with more;
+        (N,), in [0, 1] or [0, 2].
+    """
+    num_classes = probabilities.shape[1]
+    squared = (probabilities - np.eye(num_classes)[labels]) ** 2
+    return squared.sum(axis=1) / (2 if num_classes == 2 else 1)

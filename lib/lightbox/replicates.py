@@ -1,0 +1,173 @@
+"""The metrics of every resample at once, from weights of images."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lightbox.calibration import BINS, bin_places
+from lightbox.predictions import checked_arrays, image_brier, image_nll
+from lightbox.resampling import RESAMPLES, group_weights
+
+NAMES = (
+    "accuracy",
+    "balanced_accuracy",
+    "auroc",
+    "average_precision",
+    "nll",
+    "brier",
+    "ece",
+)
+
+
+def weighted_scores(
+    labels: np.ndarray,
+    answers: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray,
+    *,
+    positive: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Score predictions once for each row of weights.
+
+    A row of weights stands for a set in which each image occurs that often, so
+    that weights of 1 give what `lightbox.metrics.score` gives.
+
+    Args:
+        labels: Positions of the true classes, (N,) of int.
+        answers: Positions of the answered classes, (N,) of int.
+        probabilities: Of each class, (N, K).
+        weights: How often each image occurs, (R, N).
+        positive: Position of the positive class of two: AUROC and average precision
+            are then its own, else means over classes against the rest.
+
+    Returns:
+        The metric for each of `NAMES`, (R,); NaN where a resample leaves it
+        undefined.
+    """
+    times = np.asarray(weights, dtype=float)
+    right = (labels == answers).astype(float)
+    members = np.eye(probabilities.shape[1])[labels]
+    sure = probabilities.max(axis=1, initial=0)
+    gaps = np.eye(BINS)[bin_places(sure)] * (right - sure)[:, None]
+    columns = [
+        right,
+        image_nll(labels, probabilities),
+        image_brier(labels, probabilities),
+    ]
+    per_image = np.column_stack(
+        [np.ones(len(labels)), *columns, members, members * right[:, None], gaps]
+    )
+    sums = times @ per_image
+    classes = members.shape[1]
+    present, hits = sums[:, 4 : 4 + classes], sums[:, 4 + classes : 4 + 2 * classes]
+    total = sums[:, 0]
+    scores = {
+        name: _ratio(sums[:, place], total)
+        for place, name in enumerate(("accuracy", "nll", "brier"), start=1)
+    }
+    scores["balanced_accuracy"] = _ratio(hits, present).mean(axis=1)
+    scores["ece"] = _ratio(np.abs(sums[:, -BINS:]).sum(axis=1), total)
+    # Counts are exact in float32, and half the memory is half the time.
+    columnwise = np.ascontiguousarray(np.asarray(weights).T, dtype=np.float32)
+    asked = range(classes) if positive is None else [positive]
+    ranked = [ranking(labels == k, probabilities[:, k], columnwise) for k in asked]
+    scores["auroc"] = np.mean([area for area, _ in ranked], axis=0)
+    scores["average_precision"] = np.mean([ap for _, ap in ranked], axis=0)
+    return {name: scores[name] for name in NAMES}
+
+
+def ranking(
+    positive: np.ndarray, scores: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute AUROC and average precision for each column of weights.
+
+    Args:
+        positive: Whether each image is of the class, (N,) of bool.
+        scores: The class's probability, (N,).
+        weights: How often each image occurs, (N, R): a column a resample.
+
+    Returns:
+        AUROC with ties counted half, and average precision (a step a distinct
+        score), both (R,); NaN where one of the two classes is absent.
+    """
+    order = np.argsort(-scores, kind="stable")
+    # Images of one score are called positive together: only the last one counts.
+    last = np.append(np.diff(scores[order]) != 0, True)[: len(order)]
+    ordered = weights[order]
+    called = np.cumsum(ordered, axis=0)
+    ordered[~positive[order]] = 0
+    true = np.cumsum(ordered, axis=0)
+    if not last.all():
+        called, true = called[last], true[last]
+    if len(true) == 0:
+        empty = np.full(weights.shape[1], np.nan)
+        return empty, empty
+    positives, total = true[-1].astype(float), called[-1]
+    found = np.diff(true, axis=0, prepend=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = np.where(called > 0, true / called, 0)
+    average = _ratio(np.einsum("ir,ir->r", found, precision), positives)
+    # Each positive beats the negatives below it, and half of those beside it.
+    false = called - true
+    beside = np.diff(false, axis=0, prepend=0)
+    below = false[-1] - false + beside / 2
+    negatives = (total - true[-1]).astype(float)
+    wins = np.einsum("ir,ir->r", found.astype(float), below.astype(float))
+    area = _ratio(wins, positives * negatives)
+    return area, np.where(negatives > 0, average, np.nan)
+
+
+def patient_weights(run: Any, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """Draw resamples of the patients behind a run's test images.
+
+    Args:
+        run: A finished run.
+        resamples: How many resamples, R.
+        seed: Of the drawing.
+
+    Returns:
+        Weights, (R, N), of the test images sorted by name: runs on the same data
+        share them.
+    """
+    test = sorted_test(run)
+    return group_weights(
+        list(test["group"]), list(test["image"]), resamples=resamples, seed=seed
+    )
+
+
+def run_replicates(run: Any, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Score a run's test images once for each resample.
+
+    Args:
+        run: A finished run.
+        weights: From `patient_weights`.
+
+    Returns:
+        As `weighted_scores`.
+    """
+    data = run.record["data"]
+    classes = [str(name) for name in data["classes"]]
+    arrays = checked_arrays(sorted_test(run), classes, data["positive"])
+    binary = len(classes) == 2 and data["positive"] is not None
+    positive = classes.index(data["positive"]) if binary else None
+    return weighted_scores(*arrays, weights, positive=positive)
+
+
+def sorted_test(run: Any) -> pd.DataFrame:
+    """Give the test images of a run in the order that all runs share.
+
+    Args:
+        run: A finished run.
+
+    Returns:
+        Its predictions on test, sorted by image name.
+    """
+    test = run.predictions[run.predictions["split"] == "test"]
+    return test.sort_values("image", kind="stable", ignore_index=True)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Divide; NaN where the denominator is 0."""
+    quotient = np.full(np.broadcast_shapes(above.shape, below.shape), np.nan)
+    return np.divide(above, below, out=quotient, where=below > 0)
