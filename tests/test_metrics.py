@@ -49,6 +49,12 @@ def test_binary_scores_by_hand():
     nll = -(120 * math.log(0.8) + 30 * math.log(0.2)) / 150
     assert scores["nll"] == pytest.approx(nll)
     assert scores["brier"] == pytest.approx((120 * 0.04 + 30 * 0.64) / 150)
+    # Above 0.2: 40 images, 30 of them positive; above 0: all 150, 50 positive.
+    assert scores["average_precision"] == pytest.approx(
+        30 / 50 * 30 / 40 + 20 / 50 * 50 / 150
+    )
+    # Every answer is given with 0.8 and 120 of 150 are right.
+    assert scores["ece"] == pytest.approx(0)
     assert (scores.num_correct, scores.num_images) == (120, 150)
     assert scores.reasons == {}
 
@@ -85,9 +91,18 @@ def test_scores_agree_with_scikit_learn(num_classes):
         expected["brier"] = np.mean(
             ((chances - np.eye(num_classes)[labels]) ** 2).sum(axis=1)
         )
+        truth = np.eye(num_classes)[labels]
+        expected["average_precision"] = sk.average_precision_score(truth, chances)
     else:
+        expected["average_precision"] = np.mean(
+            [sk.average_precision_score(labels == k, chances[:, k]) for k in (0, 1)]
+        )
         expected["auroc"] = sk.roc_auc_score(labels, chances[:, 1])
         expected["brier"] = sk.brier_score_loss(labels, chances[:, 1])
+    positive = score(frame, classes, classes[1])["average_precision"]
+    if num_classes == 2:
+        one = sk.average_precision_score(labels, chances[:, 1])
+        assert positive == pytest.approx(one, rel=1e-12)
     for name, value in expected.items():
         assert scores[name] == pytest.approx(value, rel=1e-12), name
     np.testing.assert_array_equal(
@@ -115,12 +130,12 @@ def test_probability_of_zero_is_clipped():
     [
         (
             [[9, 1], [0, 0]],
-            {"auroc", "sensitivity", "f1", "balanced_accuracy"},
+            {"auroc", "average_precision", "sensitivity", "f1", "balanced_accuracy"},
             "no image of PNEUMONIA",
         ),
         (
             [[0, 0], [1, 9]],
-            {"auroc", "specificity", "balanced_accuracy"},
+            {"auroc", "average_precision", "specificity", "balanced_accuracy"},
             "no image of NORMAL",
         ),
         ([[5, 0], [5, 0]], {"precision"}, "no image was predicted as PNEUMONIA"),

@@ -226,3 +226,17 @@ def test_condensing_keeps_the_total_last():
     short = condense(pd.DataFrame(rows))
     assert short["layer"].tolist() == [*(f"a.{k}" for k in range(40)), "total"]
     assert short["flops"].sum() == 160
+
+
+def test_seeds_of_a_network_share_a_row_with_mean_and_spread():
+    runs = [
+        make_run("resnet18", right=np.arange(300) < right, seed=seed)
+        for seed, right in enumerate((270, 240, 255))
+    ]
+    runs.append(make_run("vgg16", right=np.arange(300) < 200))
+    table = zoo_table(runs)
+    assert table.frame["Model"].tolist()[:2] == ["ResNet-18", "VGG-16"]
+    assert table.frame["Seeds"].tolist()[:2] == ["3", "1"]
+    # 90, 80 and 85 %: mean 85, sample standard deviation 5.
+    assert table.frame.loc[0, "Accuracy, %"] == "85.0\n± 5.0"
+    assert len(table.csv) == 4

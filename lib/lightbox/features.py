@@ -6,6 +6,7 @@ of each image, so feature extraction costs one forward pass over the data.
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,13 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
+from lightbox import paths
+from lightbox.data import Dataset
 from lightbox.devices import Compute
-from lightbox.examples import Images
+from lightbox.durable import checksum, set_aside, write_whole, writing
+from lightbox.examples import Images, Vectors
+from lightbox.freezing import fingerprint
+from lightbox.identity import Config, code_version, digest
 from lightbox.progress import Progress
 
 
@@ -72,19 +78,88 @@ def extract(
         they were computed.
     """
     sidecar = cache.with_suffix(".json")
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{cache}.lock"):
-        if cache.exists() and sidecar.exists():
-            features = np.load(cache, mmap_mode="r")
-            return features, json.loads(sidecar.read_text())["seconds"]
-        started = time.perf_counter()
-        features = _forward(network, head, images, compute, batch_size, label)
-        seconds = time.perf_counter() - started
-        temporary = cache.with_suffix(".tmp.npy")
-        np.save(temporary, features)
-        temporary.replace(cache)
-        sidecar.write_text(json.dumps({"seconds": seconds}))
+    with writing("features", cache.parent):
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{cache}.lock"):
+            kept = _kept(cache, sidecar)
+            if kept is not None:
+                return np.load(cache, mmap_mode="r"), kept
+            started = time.perf_counter()
+            features = _forward(network, head, images, compute, batch_size, label)
+            seconds = time.perf_counter() - started
+            sidecar.unlink(missing_ok=True)
+            write_whole(cache, lambda file: np.save(file, features))
+            facts = json.dumps({"seconds": seconds, "sha256": checksum(cache)})
+            write_whole(sidecar, lambda file: file.write(facts.encode()))
     return features, seconds
+
+
+def _kept(cache: Path, sidecar: Path) -> float | None:
+    """Give the seconds that kept features took; set damaged ones aside."""
+    if not cache.exists():
+        return None
+    try:
+        facts = json.loads(sidecar.read_text(encoding="utf-8"))
+        if facts["sha256"] == checksum(cache):
+            return float(facts["seconds"])
+        reason = "they do not match their checksum"
+    except FileNotFoundError:
+        reason = "their checksum was not written"
+    except (ValueError, KeyError, TypeError):
+        reason = "their checksum cannot be read"
+    what = f"the features in {cache.name}"
+    set_aside(cache, what=what, reason=reason, then="they are computed again")
+    return None
+
+
+def vectors(
+    config: Config,
+    dataset: Dataset,
+    network: nn.Module,
+    head: str,
+    images: Images,
+    compute: Compute,
+) -> tuple[Vectors, float]:
+    """Compute or read a run's features; their file's name is what they depend on.
+
+    Args:
+        config: The run's configuration.
+        dataset: The data.
+        network: The frozen network, on the device.
+        head: The name of its head.
+        images: All images.
+        compute: Device and precision.
+
+    Returns:
+        Vectors to train the head on, and the seconds that those of train and val
+        took to compute.
+    """
+    backbone = {
+        name: tensor
+        for name, tensor in network.state_dict().items()
+        if not name.startswith(f"{head}.")
+    }
+    key = {
+        "backbone": fingerprint(backbone),
+        "data": dataset.fingerprint,
+        "size": config.image_size,
+        "resize": config.resize,
+        "input": [images.mean, images.std],
+        "compute": asdict(compute),
+        "code": code_version(),
+    }
+    values, seconds = extract(
+        network,
+        head,
+        images,
+        compute=compute,
+        batch_size=config.batch_size,
+        cache=paths.data() / "features" / f"{config.model}-{digest(key)}.npy",
+        label=f"{config.model} features",
+    )
+    # The test images' share of the pass is no cost of training.
+    share = 1 - len(dataset.subset("test")) / len(values)
+    return Vectors(values, images.labels, device=compute.device), seconds * share
 
 
 def _forward(

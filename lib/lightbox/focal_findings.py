@@ -12,8 +12,8 @@ from lightbox.findings.base import Finding, p_text, percent, plural
 from lightbox.findings.versus import right
 from lightbox.intervals import ALPHA, Paired, holm, mcnemar
 from lightbox.metrics import score_run
-from lightbox.results import check_same_data
 from lightbox.paired import nll_difference
+from lightbox.results import check_same_data
 from lightbox.thresholds import moved, recalls, threshold_of
 from lightbox.words import run_names, setting
 

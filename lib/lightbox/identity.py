@@ -23,6 +23,7 @@ CODE = (
     "models.py",
     "optimizers.py",
     "preparation.py",
+    "scoring.py",
     "training.py",
     "trial.py",
     "weights.py",

@@ -118,7 +118,9 @@ def ranking(
     return area, np.where(negatives > 0, average, np.nan)
 
 
-def patient_weights(run: Any, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+def patient_weights(
+    run: Any, *, resamples: int = RESAMPLES, seed: int = 0
+) -> np.ndarray:
     """Draw resamples of the patients behind a run's test images.
 
     Args:

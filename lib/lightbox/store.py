@@ -7,7 +7,6 @@ beside its place, synced and renamed. `run.json` holds the checksums of the
 others and its own; what does not match is set aside, never read as truth.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,11 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from lightbox import paths
 from lightbox.durable import StoreError, checksum, set_aside, sync_folder, writing
 from lightbox.identity import Config, code_version, digest, run_id
+from lightbox.runfiles import (
+    HISTORY,
+    MODEL,
+    PREDICTIONS,
+    RECORD,
+    problem,
+    read_predictions,
+    write_files,
+)
 
 __all__ = [
     "Config",
@@ -39,14 +47,6 @@ __all__ = [
     "unfinished_path",
     "write",
 ]
-
-RECORD, HISTORY, PREDICTIONS, MODEL = (
-    "run.json",
-    "history.csv",
-    "predictions.csv",
-    "model.safetensors",
-)
-OWN = "checksum"  # of run.json, in itself: of everything else that it says
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,8 @@ def find(identity: str) -> Run | None:
         if not wrong:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
             history = pd.read_csv(folder / HISTORY)
+            if history.empty:  # of which pandas cannot tell that they are numbers
+                history = history.astype(float)
             predictions = read_predictions(folder / PREDICTIONS)
             return Run(identity, folder, record, history, predictions, reused=True)
     except FileNotFoundError:
@@ -113,43 +115,6 @@ def find(identity: str) -> Run | None:
         then="its section trains it again when it is run",
     )
     return None
-
-
-def problem(folder: Path, *, weights: bool = True) -> str:
-    """Compare a run's files with their checksums.
-
-    Args:
-        folder: The run's.
-        weights: Whether to read the weights too, the largest file by far.
-
-    Returns:
-        What is wrong, or "".
-
-    Raises:
-        OSError: The disk cannot be read.
-    """
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return f"{RECORD} is missing"
-    except ValueError:
-        return f"{RECORD} is no JSON"
-    if not isinstance(record, dict) or record.pop(OWN, None) != _own(record):
-        return f"{RECORD} does not match its checksum"
-    for name, expected in record["sha256"].items():
-        if name == MODEL and not weights:
-            continue
-        try:
-            if checksum(folder / name) != expected:
-                return f"{name} does not match its checksum"
-        except FileNotFoundError:
-            return f"{name} is missing"
-    return ""
-
-
-def _own(record: dict[str, Any]) -> str:
-    """Hash what a record says, whatever its layout."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def read_weights(run: Run) -> dict[str, Any]:
@@ -183,22 +148,6 @@ def read_weights(run: Run) -> dict[str, Any]:
     return load_file(path)
 
 
-def read_predictions(path: Path) -> pd.DataFrame:
-    """Read `predictions.csv`; names of groups and classes stay text.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Columns split, image, group, label, predicted (text) and `prob_<class>`
-        (float in [0, 1]).
-    """
-    text = ["split", "image", "group", "label", "predicted"]
-    return pd.read_csv(
-        path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[]
-    )
-
-
 @contextmanager
 def locked(name: str, *, timeout: float = -1) -> Iterator[None]:
     """Hold a lock of the store, which ends with the process that holds it.
@@ -216,9 +165,15 @@ def locked(name: str, *, timeout: float = -1) -> Iterator[None]:
     """
     folder = paths.runs()
     lock = FileLock(folder / f".{name}.lock", timeout=timeout)
+    busy = None
     with writing("a lock", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        try:
+            lock.acquire()
+        except Timeout as error:  # an OSError too, but no fault of the disk
+            busy = error
+    if busy:
+        raise busy
     try:
         yield
     finally:
@@ -265,20 +220,7 @@ def write(
     with writing(f"run {identity}", paths.runs()):
         try:
             partial.mkdir(parents=True)
-            history.to_csv(partial / HISTORY, index=False)
-            # Nine digits name every float32 exactly.
-            predictions.to_csv(partial / PREDICTIONS, index=False, float_format="%.9g")
-            if state is not None:
-                _write_weights(partial / MODEL, state)
-            sums = {path.name: checksum(path) for path in sorted(partial.iterdir())}
-            record = json.loads(json.dumps({**record, "sha256": sums}))
-            text = json.dumps(
-                {**record, OWN: _own(record)}, indent=1, ensure_ascii=False
-            )
-            (partial / RECORD).write_text(text, encoding="utf-8")
-            for path in partial.iterdir():
-                with path.open("rb+") as file:
-                    os.fsync(file.fileno())
+            write_files(partial, record, history, predictions, state)
             sync_folder(partial)
             partial.rename(final)
             sync_folder(final.parent)
@@ -289,15 +231,3 @@ def write(
     if run is None:
         raise StoreError(f"run {identity} was damaged as it was written: run again")
     return Run(run.id, run.folder, run.record, run.history, run.predictions)
-
-
-def _write_weights(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors; a full disk is an OSError as it is anywhere else."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
-    try:
-        save_file(tensors, path)
-    except SafetensorError as error:
-        raise OSError(None, str(error)) from error

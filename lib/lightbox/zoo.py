@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from lightbox.baseline import majority_answer, score_majority
+from lightbox.cells import ABSENT, accuracies, decimals, spread
 from lightbox.display import Table
 from lightbox.metrics import score_run
 from lightbox.results import check_same_data, results_frame
-from lightbox.tables import decimals
-from lightbox.words import model_name, run_names, words
+from lightbox.words import model_name, run_names, seed_groups, words
 
 MEGA, GIGA = 1e6, 1e9
 # Columns that a network is described by, beside its results: English, Chinese.
@@ -106,23 +106,27 @@ def zoo_table(
         DataError: If there is no run, or runs differ in their data.
     """
     numbers, terms, heads = costs(runs), words(language), _heads(language)
+    rows = _rows(runs)
+    several = any(len(row) > 1 for row in rows)
+    firsts = numbers.iloc[[row[0] for row in rows]]
+    accuracy = terms["accuracy_percent" if several else "accuracy_interval"]
     shown = pd.DataFrame(
         {
-            terms["model"]: names(runs, language),
-            heads["depth"]: [f"{n:,}" for n in numbers["depth"]],
-            heads["parameters"]: _scaled(numbers["parameters"], MEGA, 2),
-            heads["flops"]: _scaled(numbers["flops"], GIGA, 2),
-            terms["accuracy_interval"]: [
-                _accuracy(*row) for row in numbers[["accuracy", "low", "high"]].values
-            ],
-            terms["nll"]: _scaled(numbers["nll"], 1, 3),
-            terms["time"]: _scaled(numbers["seconds"], 1, 1),
+            terms["model"]: names([runs[row[0]] for row in rows], language),
+            heads["depth"]: [f"{n:,}" for n in firsts["depth"]],
+            heads["parameters"]: [_scaled([n], MEGA, 2) for n in firsts["parameters"]],
+            heads["flops"]: [_scaled([n], GIGA, 2) for n in firsts["flops"]],
+            accuracy: [_accuracy(numbers.iloc[row]) for row in rows],
+            terms["nll"]: _column(numbers["nll"], rows, 1, 3),
+            terms["time"]: _column(numbers["seconds"], rows, 1, 1),
         }
     )
+    if several:
+        shown.insert(1, terms["seeds"], [str(len(row)) for row in rows])
     base = score_majority(runs[0])
-    last = dict.fromkeys(shown.columns, "–") | {
+    last = dict.fromkeys(shown.columns, ABSENT) | {
         terms["model"]: terms["majority"].format(answer=majority_answer(runs[0])),
-        terms["accuracy_interval"]: _accuracy(base["accuracy"], base.low, base.high),
+        accuracy: accuracies([base]),
         terms["nll"]: decimals(base["nll"], 3),
     }
     frame = pd.concat([shown, pd.DataFrame([last])], ignore_index=True)
@@ -141,9 +145,9 @@ def zoo_table(
         "GFLOP 為單張影像的運算量（10⁹，乘加計為 2）；準確率為 {n} 張測試影像上的"
         "結果與 95 % Wilson 信賴區間；時間為訓練時間。",
     }[language]
-    return Table(
-        frame, label, caption.format(n=base.num_images), csv=csv, file="results.csv"
-    )
+    caption = caption.format(n=base.num_images)
+    caption += terms["caption_seeds"] if several else ""
+    return Table(frame, label, caption, csv=csv, file="results.csv")
 
 
 def zoo_costs(
@@ -163,16 +167,17 @@ def zoo_costs(
         DataError: If there is no run, or runs differ in their data.
     """
     numbers, terms, heads = costs(runs), words(language), _heads(language)
+    rows = _rows(runs)
     shown = pd.DataFrame(
         {
-            terms["model"]: names(runs, language),
-            terms["time"]: _scaled(numbers["seconds"], 1, 1),
-            heads["training"]: _scaled(numbers["training"], 1, 0),
-            heads["inference"]: _scaled(numbers["inference"], 1, 0),
-            heads["memory"]: _scaled(numbers["memory"], MEGA, 0),
-            heads["accuracy_rate"]: _scaled(numbers["accuracy_rate"], 1, 3),
-            heads["loss_rate"]: _scaled(numbers["loss_rate"], 1, 5),
-            heads["gain_rate"]: _scaled(numbers["gain_rate"], 1, 3),
+            terms["model"]: names([runs[row[0]] for row in rows], language),
+            terms["time"]: _column(numbers["seconds"], rows, 1, 1),
+            heads["training"]: _column(numbers["training"], rows, 1, 0),
+            heads["inference"]: _column(numbers["inference"], rows, 1, 0),
+            heads["memory"]: _column(numbers["memory"], rows, MEGA, 0),
+            heads["accuracy_rate"]: _column(numbers["accuracy_rate"], rows, 1, 3),
+            heads["loss_rate"]: _column(numbers["loss_rate"], rows, 1, 5),
+            heads["gain_rate"]: _column(numbers["gain_rate"], rows, 1, 3),
         }
     )
     caption = {
@@ -199,18 +204,32 @@ def _heads(language: str) -> dict[str, str]:
     return {key: pair[language == "zh"] for key, pair in _HEADERS.items()}
 
 
-def _scaled(values: pd.Series, unit: float, places: int) -> list[str]:
+def _rows(runs: Sequence[Any]) -> list[list[int]]:
+    """Give the positions of the runs of each row: seeds of one network share it."""
+    place = {id(run): position for position, run in enumerate(runs)}
+    return [[place[id(run)] for run in group] for group in seed_groups(runs)]
+
+
+def _column(
+    values: pd.Series, rows: list[list[int]], unit: float, places: int
+) -> list[str]:
+    """Write a column, a value or mean and spread a row."""
+    return [_scaled(values.iloc[row].tolist(), unit, places) for row in rows]
+
+
+def _scaled(values: list[float], unit: float, places: int) -> str:
     """Write numbers in a unit; small ones keep two digits that say something."""
-    texts = []
-    for value in values.astype(float) / unit:
-        small = 0 < abs(value) < 10.0**-places
-        more = -math.floor(math.log10(abs(value))) + 1 if small else places
-        texts.append(decimals(value, more))
-    return texts
+    numbers = [float(value) / unit for value in values]
+    mean = abs(sum(numbers) / len(numbers))
+    small = 0 < mean < 10.0**-places
+    return spread(numbers, -math.floor(math.log10(mean)) + 1 if small else places)
 
 
-def _accuracy(accuracy: float, low: float, high: float) -> str:
-    """Write an accuracy and its interval in per cent."""
+def _accuracy(rows: pd.DataFrame) -> str:
+    """Write one accuracy with its interval, or seeds' mean and spread, per cent."""
+    if len(rows) > 1:
+        return spread((100 * rows["accuracy"]).tolist(), 1)
+    accuracy, low, high = (100 * rows.iloc[0][["accuracy", "low", "high"]]).tolist()
     if math.isnan(accuracy):
-        return "–"
-    return f"{100 * accuracy:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+        return ABSENT
+    return f"{accuracy:.1f} ({low:.1f}–{high:.1f})"
