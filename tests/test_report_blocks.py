@@ -10,7 +10,7 @@ from nbformat.v4 import (
 
 from lightbox.errors import ReportError
 from lightbox.report import blocks, tex
-from lightbox.report.blocks import Callout, Code, Figure, Prose, Stop, Table, Text
+from lightbox.report.pieces import Callout, Code, Figure, Prose, Stop, Table, Text
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"></svg>'
 

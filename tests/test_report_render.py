@@ -22,8 +22,8 @@ from nbformat.v4 import (
 )
 
 from lightbox.errors import ReportError
+from lightbox.provenance import MIME as PROVENANCE_MIME
 from lightbox.report import book, extract, fonts
-from lightbox.report.blocks import PROVENANCE_MIME
 from lightbox.report.exporters import DOCXExporter, HTMLExporter, PDFExporter
 
 SVG = (

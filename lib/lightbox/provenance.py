@@ -5,6 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 MIME = "application/vnd.lightbox.provenance+json"
+# What stands on every report, whatever else its notebook says.
+NOTICE = {
+    "en": "For teaching and research, not for clinical use.",
+    "zh": "僅供教學與研究，不得用於臨床。",
+}
+SYNTHETIC = {"en": " The images are synthetic.", "zh": "影像為合成影像。"}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from lightbox.params import DataParameters, TrainingParameters, validate
-from lightbox.provenance import Provenance
+from lightbox.provenance import NOTICE, SYNTHETIC, Provenance
 
 # torch and scikit-learn take seconds to import: a wrong parameter is told before.
 if TYPE_CHECKING:
@@ -120,15 +120,9 @@ class Section:
             ["versions", f"Python {made['python']}, {packages}"],
             ["made", made["finished"]],
         ]
-        notice = {
-            "en": "For teaching and research, not for clinical use.",
-            "zh": "僅供教學與研究，不得用於臨床。",
-        }[settings.language]
+        notice = NOTICE[settings.language]
         if self.data.card.synthetic:
-            notice += {
-                "en": " The images are synthetic.",
-                "zh": " 影像為合成影像。",
-            }[settings.language]
+            notice += SYNTHETIC[settings.language]
         return Provenance(
             title=settings.title,
             author=settings.author,

@@ -12,7 +12,7 @@ import pandas as pd
 from lightbox import paths, store
 from lightbox.errors import ReportError
 from lightbox.findings.base import plural
-from lightbox.report import blocks
+from lightbox.report import blocks, pieces
 from lightbox.section import REPORT, Section
 
 RESULTS = "results.csv"
@@ -86,7 +86,7 @@ def _run_ids(notebook: Path) -> list[str]:
     except (OSError, ValueError, nbformat.reader.NotJSONError, ReportError):
         return []
     for block in chapter.blocks:
-        if isinstance(block, blocks.Table) and block.file == RESULTS:
+        if isinstance(block, pieces.Table) and block.file == RESULTS:
             frame = pd.read_csv(io.StringIO(block.csv), dtype={"run_id": str})
             return list(frame.get("run_id", pd.Series(dtype=str)).dropna())
     return []

@@ -7,18 +7,15 @@ from typing import Any
 import nbformat
 
 from lightbox.errors import ReportError
+from lightbox.provenance import NOTICE
 from lightbox.report import blocks, docx, html, pdf
-from lightbox.report.blocks import Chapter
 from lightbox.report.markdown import Report
+from lightbox.report.pieces import Chapter
 
 WRITERS: dict[str, Callable[[Report], bytes]] = {
     "html": html.write,
     "pdf": pdf.write,
     "docx": docx.write,
-}
-NOTICE = {
-    "en": "For teaching and research, not for clinical use.",
-    "zh": "僅供教學與研究，不得用於臨床。",
 }
 
 

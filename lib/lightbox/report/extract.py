@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lightbox.report import book
-from lightbox.report.blocks import Figure, Table
+from lightbox.report.pieces import Figure, Table
 
 
 def extract(notebook: Path, folder: Path) -> list[Path]:

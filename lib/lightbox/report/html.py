@@ -14,7 +14,7 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 from lightbox.errors import ReportError
-from lightbox.report import blocks, fonts, markdown, pandoc, tables
+from lightbox.report import fonts, markdown, pandoc, pieces, tables
 from lightbox.report.markdown import Report, Sources
 from lightbox.report.pdf import fonts_lack
 from lightbox.report.words import TAGS, WORDS, is_cjk
@@ -72,12 +72,12 @@ def data_uri(mime: str, data: bytes) -> str:
 def _sources(report: Report) -> Sources:
     words = WORDS[report.language]
 
-    def figure(block: blocks.Figure, number: int) -> str:
+    def figure(block: pieces.Figure, number: int) -> str:
         if block.svg:
             return data_uri("image/svg+xml", block.svg.encode("utf-8"))
         return data_uri("image/png", block.png)
 
-    def table(block: blocks.Table, number: int) -> str:
+    def table(block: pieces.Table, number: int) -> str:
         return tables.parse(block.html).html()
 
     def provenance(facts: dict[str, Any], heading: str) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lightbox.report import blocks, tex
-from lightbox.report.blocks import Chapter
+from lightbox.report import pieces, tex
+from lightbox.report.pieces import Chapter
 from lightbox.report.words import WORDS
 
 
@@ -66,8 +66,8 @@ class Sources:
     """
 
     format: str
-    figure: Callable[[blocks.Figure, int], str]
-    table: Callable[[blocks.Table, int], str]
+    figure: Callable[[pieces.Figure, int], str]
+    table: Callable[[pieces.Table, int], str]
     picture: Callable[[str, bytes], str]
     provenance: Callable[[dict[str, Any], str], str]
 
@@ -134,7 +134,7 @@ def compose(report: Report, sources: Sources) -> dict[str, Any]:
             block.text
             for chapter in report.chapters
             for block in chapter.blocks
-            if isinstance(block, blocks.Prose | blocks.Callout)
+            if isinstance(block, pieces.Prose | pieces.Callout)
         ),
         "ids": ids,
         "meta": {},
@@ -148,11 +148,11 @@ def _number(
     """Number the floats; keyed by place in the chapter and by label."""
     named: dict[str | int, dict[str, str]] = {}
     for place, block in enumerate(chapter.blocks):
-        if not isinstance(block, blocks.Figure | blocks.Table):
+        if not isinstance(block, pieces.Figure | pieces.Table):
             continue
         if not (block.label or block.caption):
             continue
-        kind = "figure" if isinstance(block, blocks.Figure) else "table"
+        kind = "figure" if isinstance(block, pieces.Figure) else "table"
         counts[kind] += 1
         # A no-break space keeps "Figure" and its number on one line.
         text = f"{words[kind]}\N{NO-BREAK SPACE}{counts[kind]}"
@@ -164,7 +164,7 @@ def _number(
 
 
 def _block(
-    block: blocks.Block,
+    block: pieces.Block,
     item: dict[str, Any],
     sources: Sources,
     number: int,
@@ -172,24 +172,24 @@ def _block(
 ) -> list[dict[str, Any]]:
     """One block as data, or none where the format leaves it out."""
     match block:
-        case blocks.Prose(text, pictures):
+        case pieces.Prose(text, pictures):
             links = {name: sources.picture(*data) for name, data in pictures.items()}
             item |= {"kind": "markdown", "text": tex.prepare(text), "pictures": links}
-        case blocks.Callout(text, tone):
+        case pieces.Callout(text, tone):
             item |= {"kind": "callout", "text": tex.prepare(text), "tone": tone}
             item |= {"title": words[tone]}
-        case blocks.Code(source):
+        case pieces.Code(source):
             if sources.format != "html":
                 return []
             item |= {"kind": "code", "text": source, "title": words["code"]}
-        case blocks.Text(text):
+        case pieces.Text(text):
             item |= {"kind": "text", "text": text}
-        case blocks.Stop(message):
+        case pieces.Stop(message):
             item |= {"kind": "stop", "text": message, "title": words["stopped"]}
-        case blocks.Figure():
+        case pieces.Figure():
             item |= {"kind": "figure", "caption": tex.prepare(block.caption)}
             item |= {"source": sources.figure(block, number)}
-        case blocks.Table():
+        case pieces.Table():
             item |= {"kind": "table", "caption": tex.prepare(block.caption)}
             item |= {"source": sources.table(block, number)}
     return [item]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lightbox.errors import ReportError
-from lightbox.report import blocks, fonts, markdown, pandoc, tables
+from lightbox.report import fonts, markdown, pandoc, pieces, tables
 from lightbox.report.markdown import Report, Sources
 from lightbox.report.words import WORDS, is_cjk
 
@@ -51,13 +51,13 @@ def _sources(report: Report, folder: Path) -> Sources:
     words = WORDS[report.language]
     attached, boxes = count(1), count(1)
 
-    def figure(block: blocks.Figure, number: int) -> str:
+    def figure(block: pieces.Figure, number: int) -> str:
         name = f"figure-{number}.{'svg' if block.svg else 'png'}"
         data = block.svg.encode("utf-8") if block.svg else block.png
         (folder / name).write_bytes(data)
         return name
 
-    def table(block: blocks.Table, number: int) -> str:
+    def table(block: pieces.Table, number: int) -> str:
         return data(f"table-{number}.json", tables.parse(block.html).typst())
 
     def picture(mime: str, content: bytes) -> str:
