@@ -288,3 +288,21 @@ def test_long_names_are_broken():
     assert wrapped("a_long_class_name", 8) == "a_long_\nclass_\nname"
     assert titles_of(["A · b", "LongModel · c"], 6) == ["A\nb", "LongModel\nc"]
     assert letters("肺a") == 3
+
+
+def test_the_onset_of_overfitting_is_tinted_where_it_is_said(drawn):
+    over = make_run(val_loss=(0.5, 0.3, 0.4, 0.5))
+    fine = make_run(val_loss=(0.5, 0.4, 0.3, 0.25), stopped="epochs")
+    for run in (over, fine):
+        figures.learning_curves([run])
+    entries = [
+        [text.get_text() for text in drawing.legends[0].get_texts()]
+        for drawing in drawn
+    ]
+    assert "overfitting" in entries[0]
+    assert "overfitting" not in entries[1]
+    # From the kept epoch, 2, to the last one, 4; on the loss alone.
+    tints = [axis.patches for axis in drawn[0].axes]
+    assert [len(patches) for patches in tints] == [1, 0]
+    assert tints[0][0].get_x() == 2
+    assert tints[0][0].get_width() == 2

@@ -72,6 +72,34 @@ CASES = {
             run_of([0.5], **EPOCHS),  # one epoch shows no trend
         ],
     ),
+    "plateau": (
+        [run_of([0.9, 0.6, 0.402, 0.4, 0.401, 0.403])],
+        [
+            run_of([0.9, 0.6, 0.45, 0.4, 0.401, 0.403]),  # still moved by 12 %
+            run_of([0.69, 0.69, 0.69, 0.69, 0.69]),  # nothing was learned before
+            run_of([0.9, 0.4, 0.4, 0.4]),  # too few epochs to say
+        ],
+    ),
+    "rate_too_high": (
+        [run_of([0.7] * 4, train_loss=[0.7, 0.9, 0.8, 0.95])],
+        [
+            run_of([0.7] * 4, train_loss=[0.7, 0.6, 0.5, 0.4]),
+            run_of([0.7] * 4, train_loss=[0.7, 0.6, 0.5, 0.7]),  # one jump
+            run_of([0.7] * 3, train_loss=[0.7, 0.9, 0.95]),  # too few epochs
+        ],
+    ),
+    "rate_too_low": (
+        [run_of([0.7] * 4, train_loss=[0.70, 0.69, 0.68, 0.67])],
+        [
+            run_of([0.7] * 4, train_loss=[0.70, 0.65, 0.645, 0.64]),  # levels off
+            run_of([0.7] * 4, train_loss=[0.70, 0.60, 0.50, 0.40]),  # gets on
+            run_of([0.7] * 4, train_loss=[0.70, 0.69, 0.695, 0.68]),
+        ],
+    ),
+    "val_too_small": (
+        [run_of(DOWN, counts={"val": {"NORMAL": 8, "PNEUMONIA": 8}})],
+        [run_of(DOWN)],
+    ),
 }
 
 

@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from lightbox.confusion import confusion_matrices
 from lightbox.display import Figure
+from lightbox.divergence import finished_only
+from lightbox.findings.curves import overfitting
 from lightbox.pictures import sample_grid, split_counts
 from lightbox.results import check_same_data
 from lightbox.style import (
@@ -38,8 +41,10 @@ CURVES_PER_ROW = 4
 # Above this ratio of largest to smallest loss one curve would flatten all others.
 LOG_RATIO = 8
 BAND = 0.2  # opacity of the range over seeds
+TINT = 0.12  # and of the epochs after the onset of overfitting
 
 
+@finished_only
 def learning_curves(
     runs: Sequence[Any], language: str = "en", *, label: str = "fig-curves"
 ) -> Figure:
@@ -114,15 +119,18 @@ def learning_curves(
                 ticker.MaxNLocator(nbins=5, integer=True, min_n_ticks=1)
             )
             axis.set_xlim(0.5, longest + 0.5)
-        figure.legend(handles=_legend(terms), loc="outside upper center", ncols=3)
+        marked = any(overfitting(run) for run in runs)
+        figure.legend(
+            handles=_legend(terms, marked), loc="outside upper center", ncols=4
+        )
         caption = terms["caption_curves"]
         caption += terms["caption_band"] if several else ""
         caption += terms["caption_losses_differ"] if mixed else ""
         return Figure(figure, label, caption)
 
 
-def _legend(terms: Any) -> list[Line2D]:
-    """Explain the colours and the mark of the kept epoch."""
+def _legend(terms: Any, marked: bool) -> list[Any]:
+    """Explain the colours, the mark of the kept epoch, and the tint where it is."""
     best = Line2D(
         [],
         [],
@@ -138,6 +146,7 @@ def _legend(terms: Any) -> list[Line2D]:
         Line2D([], [], color=TRAIN, label=terms["train"]),
         Line2D([], [], color=VAL, label=terms["val"]),
         best,
+        *([Patch(color=VAL, alpha=TINT, label=terms["overfitting"])] if marked else []),
     ]
 
 
@@ -174,6 +183,11 @@ def _curve(axis: Any, group: Sequence[Any], measure: str, scale: float) -> None:
             )
     for run, history in zip(group, histories, strict=True):
         best = run.record["result"]["best_epoch"]
+        if measure == "loss" and overfitting(run):
+            # What the sentence on the onset says, where the eye looks for it.
+            axis.axvspan(
+                best, history.index[-1], color=VAL, alpha=TINT, linewidth=0, zorder=0
+            )
         axis.axvline(best, color=GREY, linewidth=0.8, linestyle=":", zorder=0)
         kept = history.loc[history.index == best, f"val_{measure}"]
         axis.plot(

@@ -60,6 +60,7 @@ PAIRS: dict[str, tuple[str, str]] = {
     "epoch": ("Epoch", "週期"),
     "loss": ("Loss", "損失"),
     "log": ("log scale", "對數尺度"),
+    "overfitting": ("overfitting", "過擬合"),
     "best_epoch": ("best epoch", "最佳週期"),
     "true": ("True class", "實際類別"),
     "predicted": ("Predicted class", "預測類別"),

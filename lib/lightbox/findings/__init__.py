@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lightbox.display import Prose
+from lightbox.divergence import finished_only
 from lightbox.findings.base import Finding, plural
 from lightbox.findings.curves import RULES, read_curves
 from lightbox.findings.versus import Pair, compare_strategies, cost, difference
@@ -60,6 +61,7 @@ def conclude(runs: Sequence[Any]) -> list[Finding]:
     return [finding for finding in found if finding is not None]
 
 
+@finished_only
 def conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
     """Write the conclusion on feature extraction and fine-tuning.
 

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from lightbox.baseline import majority_answer
+from lightbox.display import escape_markdown
 from lightbox.findings.base import Finding, percent, plural
+from lightbox.findings.steps import (
+    plateau,
+    rate_too_high,
+    rate_too_low,
+    val_too_small,
+)
 
 # Thresholds of the rules. They separate what a reader would call visible on a
 # plot from noise; they are not significance levels.
@@ -51,6 +58,18 @@ def not_finite(run: Any) -> Finding | None:
         f"自第 {epoch} 個週期起損失不是有限值：學習率 "
         f"{run.record['config']['learning_rate']:g} 對此次訓練過高。",
         {"epoch": epoch},
+    )
+
+
+def diverged(run: Any) -> Finding:
+    """Say that nothing was tested, when it ended and why."""
+    epochs, why = len(run.history), run.record["result"].get("message", "")
+    return Finding(
+        "diverged",
+        f"Training diverged after {plural(epochs, 'whole epoch')}, so nothing was "
+        f"tested: {escape_markdown(why)}.",
+        f"訓練在 {epochs} 個完整週期後發散，未進行測試：{escape_markdown(why)}。",
+        {"epochs": epochs},
     )
 
 
@@ -174,9 +193,13 @@ RULES: tuple[Rule, ...] = (
     overfitting,
     train_ahead,
     swinging,
+    plateau,
+    rate_too_high,
+    rate_too_low,
     never_above_majority,
     stopped,
     still_improving,
+    val_too_small,
 )
 
 
@@ -189,4 +212,6 @@ def read_curves(run: Any) -> list[Finding]:
     Returns:
         What the rules found, in the order of `RULES`.
     """
+    if run.record["result"].get("diverged"):
+        return [diverged(run)]
     return [found for rule in RULES if (found := rule(run)) is not None]

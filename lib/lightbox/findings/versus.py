@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lightbox.errors import DataError
 from lightbox.findings.base import Finding, interval, p_text, percent
-from lightbox.intervals import ALPHA, Paired, holm, mcnemar, needed_net
+from lightbox.intervals import ALPHA, Paired, holm, mcnemar
 from lightbox.metrics import score_run
+from lightbox.replicates import sorted_test
+from lightbox.resampling import group_codes
 from lightbox.words import SETTINGS, model_name, strategy_name
 
 # Two runs differ in their strategy alone: all else is equal, the model included.
@@ -64,6 +67,20 @@ def right(run: Any, answers: pd.Series | str | None = None) -> pd.Series:
     return (test["label"] == given).sort_index()
 
 
+def patients(run: Any) -> np.ndarray:
+    """Number the patients behind a run's test images.
+
+    Args:
+        run: A finished run.
+
+    Returns:
+        A number for each image in the order of `right`; an image whose patient is
+        not known has one of its own.
+    """
+    test = sorted_test(run)
+    return group_codes(list(test["group"]), list(test["image"]))
+
+
 def compare_strategies(runs: Sequence[Any]) -> list[Pair]:
     """Pair the strategies of each model and test each pair.
 
@@ -93,7 +110,7 @@ def compare_strategies(runs: Sequence[Any]) -> list[Pair]:
                 f"runs {one.id} and {two.id} predicted different test images; train "
                 "them again on the same data"
             )
-        found.append((cheap, costly, mcnemar(first, second)))
+        found.append((cheap, costly, mcnemar(first, second, patients(cheap))))
     adjusted = holm([test.pvalue for _, _, test in found])
     return [Pair(*pair, p) for pair, p in zip(found, adjusted, strict=True)]
 
@@ -166,7 +183,7 @@ def difference(pair: Pair, num_pairs: int) -> Finding:
 
 def _tie(test: Paired, points: str, images: int) -> tuple[str, str]:
     """Word a tie, with the smallest lead that this test set could have shown."""
-    needed = needed_net(test.discordant)
+    needed = test.needed
     if needed is None:
         return (
             f"The two are tied: with {test.discordant} images on which they differ, "

@@ -8,7 +8,7 @@ import numpy as np
 from lightbox.baseline import majority_answer, score_majority
 from lightbox.display import escape_markdown
 from lightbox.findings.base import Finding, interval, percent, plural
-from lightbox.findings.versus import right
+from lightbox.findings.versus import patients, right
 from lightbox.intervals import ALPHA, holm, mcnemar
 from lightbox.metrics import score_run
 
@@ -19,7 +19,7 @@ def against_majority(
     """Compare every run with the answer that looks at no image."""
     answer, base = majority_answer(runs[0]), score_majority(runs[0])
     shown = escape_markdown(answer)
-    tests = [mcnemar(right(run), right(run, answer)) for run in runs]
+    tests = [mcnemar(right(run), right(run, answer), patients(run)) for run in runs]
     adjusted = holm([test.pvalue for test in tests])
     groups: dict[str, list[int]] = {"above": [], "like": [], "below": []}
     for position, (test, p) in enumerate(zip(tests, adjusted, strict=True)):
