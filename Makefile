@@ -5,12 +5,13 @@ BIN := .venv/bin
 READY := .venv/.lightbox-ready
 UV := $(BIN)/uv
 
-.PHONY: help report test smoke lab check lock clean
+.PHONY: help report test smoke faults lab check lock clean
 
 help:
 	@echo "make report   the demo report: reports/demo/report.{html,pdf}"
 	@echo "make test     the test suite"
 	@echo "make smoke    every study, small, on phantoms and real radiographs"
+	@echo "make faults   kills, full disks, bad input: minutes, and a table at the end"
 	@echo "make lab      JupyterLab with the Lightbox kernel"
 	@echo "make check    formatting and lint, notebooks included"
 	@echo "make lock     renew requirements.lock from pyproject.toml"
@@ -20,11 +21,14 @@ report: $(READY)
 	$(BIN)/lightbox report params/demo
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/benchmarks \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/benchmarks --ignore=tests/faults \
 	  --numprocesses 2 --dist loadscope -m "not smoke"
 
 smoke: $(READY)
 	$(BIN)/python -m pytest tests/test_studies.py
+
+faults: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --quiet
 
 lab: $(READY)
 	$(BIN)/python -m ipykernel install --sys-prefix --name lightbox \

@@ -220,10 +220,10 @@ def test_val_chooses_and_test_confirms_or_ties():
     ]
     found = choice(runs)
     assert found.evidence["chosen"] == 0
-    # 2 discordant images: p = 0.5; 50, all for the chosen: p < 0.001.
+    # 2 discordant images of one patient: p = 1; 50 of 25, all one way: p < 0.001.
     assert found.evidence["tied"] == [1]
     assert found.evidence["better"] == [2]
-    assert found.evidence["p_holm"][1] == pytest.approx(0.5)
+    assert found.evidence["p_holm"][1] == pytest.approx(1)
     assert "250 of 300 images" in found.text_en
     assert "It is tied with" in found.text_en
     assert "平手" in found.text_zh

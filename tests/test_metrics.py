@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from example_runs import make_run, study
+from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from lightbox.baseline import majority_answer, score_majority
 from lightbox.errors import DataError
-from lightbox.intervals import holm, mcnemar, needed_net, wilson
+from lightbox.intervals import holm, mcnemar, sign_flips, wilson
 from lightbox.metrics import NAMES, score, score_run
 from lightbox.results import COLUMNS, check_same_data, results_frame
 
@@ -253,17 +254,55 @@ def test_holm_by_hand():
     assert holm([]) == []
 
 
-@pytest.mark.parametrize(("discordant", "net"), [(0, None), (5, None), (6, 6), (10, 8)])
-def test_needed_net(discordant, net):
-    assert needed_net(discordant) == net
+@pytest.mark.parametrize(
+    ("first", "second", "net"),
+    [(0, 0, None), (5, 0, None), (2, 3, None), (6, 0, 6), (4, 6, 8)],
+)
+def test_the_needed_lead_by_hand(first, second, net):
+    assert mcnemar(*correctness(50, first, second, 5)).needed == net
 
 
 @pytest.mark.parametrize("discordant", [7, 20, 83, 236])
-def test_needed_net_is_the_smallest(discordant):
-    net = needed_net(discordant)
+def test_the_needed_lead_is_the_smallest(discordant):
+    net = mcnemar(*correctness(9, discordant, 0, 9)).needed
     first, second = (discordant + net) // 2, (discordant - net) // 2
     assert mcnemar(*correctness(9, first, second, 9)).pvalue < 0.05
     assert mcnemar(*correctness(9, first - 1, second + 1, 9)).pvalue >= 0.05
+
+
+@pytest.mark.parametrize(
+    ("nets", "chances"),
+    [
+        ([], [1]),
+        ([1, -1], [1, 0.5, 0.5]),
+        # Three patients: +-2 +-1 +-1 is 4, 2, 2, 0 and the same below.
+        ([2, -1, 0, 1], [1, 0.75, 0.75, 0.25, 0.25]),
+    ],
+)
+def test_sign_flips_by_hand(nets, chances):
+    assert sign_flips(nets).tolist() == pytest.approx(chances)
+
+
+def test_sign_flips_are_the_binomial_where_a_patient_has_one_image():
+    chances = sign_flips([1] * 31)
+    for lead in (1, 5, 17, 31):
+        fewer = (31 - lead) // 2
+        assert chances[lead] == pytest.approx(binomtest(fewer, 31).pvalue, rel=1e-12)
+
+
+def test_patients_count_where_their_images_go_together():
+    # Six discordant images, all one way: of six patients p is 2/64, of three 2/8.
+    one, two = correctness(0, 6, 0, 0)
+    assert mcnemar(one, two, range(6)).pvalue == pytest.approx(2 / 64)
+    test = mcnemar(one, two, [0, 0, 1, 1, 2, 2])
+    assert (test.pvalue, test.discordant, test.needed) == (0.25, 6, None)
+
+
+def test_the_needed_lead_can_occur():
+    # Of 25 coins 18 to 7 has p = 0.043; a lead of 20 images is no sum of 25 twos.
+    one, two = correctness(0, 50, 0, 0)
+    test = mcnemar(one, two, np.arange(50) // 2)
+    assert test.needed == 22
 
 
 def test_results_frame_has_the_agreed_columns():

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from lightbox import study
+from lightbox.checking import absolute
 from lightbox.errors import ParameterError
-from lightbox.params import SECTIONS, absolute, validate
+from lightbox.params import SECTIONS, validate
 
 COMPARISON = "01_feature_extraction_vs_fine_tuning"
 

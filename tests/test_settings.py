@@ -10,9 +10,10 @@ from lightbox.architectures import AlexNet2012, check_patch
 from lightbox.augmentation import light
 from lightbox.errors import ParameterError
 from lightbox.freezing import trainable_layers
+from lightbox.inference import classify
 from lightbox.optimizers import SCHEDULES, make_optimizer, make_schedule
 from lightbox.params import validate
-from lightbox.training import _order, classify
+from lightbox.training import _order
 
 
 def weights_of(kind, steps, **options):

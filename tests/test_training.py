@@ -17,7 +17,8 @@ from lightbox.freezing import (
     train_mode,
     trainable_layers,
 )
-from lightbox.training import Recipe, TrainingError, fit, predict
+from lightbox.inference import predict
+from lightbox.training import Recipe, TrainingError, fit
 from lightbox.weights import Preprocessing
 
 CPU = Compute("cpu", "float32")

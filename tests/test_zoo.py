@@ -137,12 +137,12 @@ def test_ties_are_adjusted_over_all_pairs():
     right = np.arange(300) < 250
     runs = [
         make_run("resnet18", right=right),
-        make_run("vgg16", right=np.where(np.arange(300) < 8, False, right)),
+        make_run("vgg16", right=np.where(np.arange(300) < 16, False, right)),
         make_run("alexnet", right=np.arange(300) < 100),
     ]
     pairs = pairwise(runs)
-    # 8 of 8 discordant images for one: p = 2 / 2^8, third smallest of three.
-    assert pairs["lead"].tolist() == [8, 150, 142]
+    # Both images of 8 of 8 patients for one: p = 2 / 2^8, the largest of three.
+    assert pairs["lead"].tolist() == [16, 150, 134]
     assert pairs.loc[0, "pvalue"] == pytest.approx(2 / 2**8)
     assert pairs.loc[0, "adjusted"] == pytest.approx(2 / 2**8)
     assert tied_with(runs, 0) == []

@@ -1,6 +1,7 @@
 """A study's whole report: execute, render each notebook, bind them all."""
 
 import os
+import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from lightbox import paths
 from lightbox.execute import Execution, execute
+from lightbox.interrupts import end_children, stoppable
 from lightbox.section import COMMAND, REPORT, STUDY
 from lightbox.study import Study
 
@@ -53,22 +55,30 @@ def make(
 
     Returns:
         The bound report's files, and which notebooks failed.
+
+    Raises:
+        StopRequested: By Ctrl-C or SIGTERM; no kernel is left.
+        ReportError: A table of results fails its audit; nothing is rendered.
     """
     # The kernels inherit them.
     os.environ[COMMAND] = command
     os.environ[STUDY] = str(study.folder)
     os.environ[REPORT] = str(folder)
-    executions = _execute_all(study, folder, console)
-    # After the kernels: rendering is in this process and needs none of theirs.
-    from lightbox.report import book, extract
+    with stoppable():
+        executions = _execute_all(study, folder, console)
+        # After the kernels: rendering is in this process and needs none of theirs.
+        from lightbox.auditing import gate
+        from lightbox.report import book, extract
 
-    with console.status("rendering"):
-        for done in executions:
-            _render_one(done.notebook, formats)
-            extract.extract(done.notebook, done.notebook.parent)
-        files = book.render(
-            [done.notebook for done in executions], folder, formats=formats
-        )
+        with console.status("rendering"):
+            for done in executions:
+                gate.check_results(done.notebook)
+            for done in executions:
+                _render_one(done.notebook, formats)
+                extract.extract(done.notebook, done.notebook.parent)
+            files = book.render(
+                [done.notebook for done in executions], folder, formats=formats
+            )
     failed = [done.notebook.stem for done in executions if done.error]
     return Bound(files, failed)
 
@@ -77,6 +87,7 @@ def _execute_all(study: Study, folder: Path, console: Console) -> list[Execution
     """Execute the notebooks, the summary after the others, under live lines."""
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
     progress = Progress(*columns, console=console, transient=True)
+    stopping = threading.Event()
 
     def one(stem: str) -> Execution:
         task = progress.add_task(stem, total=None)
@@ -88,6 +99,8 @@ def _execute_all(study: Study, folder: Path, console: Console) -> list[Execution
             on_line=lambda line: progress.update(task, description=f"{stem}  {line}"),
         )
         progress.remove_task(task)
+        if stopping.is_set():
+            return done
         result = f"failed: {done.error}" if done.error else "done"
         seconds = time.perf_counter() - started
         console.print(f"{stem}: {result} ({seconds:.0f} s)", markup=False)
@@ -97,8 +110,14 @@ def _execute_all(study: Study, folder: Path, console: Console) -> list[Execution
     last = [stem for stem in study.values if stem == LAST]
     with warnings.catch_warnings(), progress, ThreadPoolExecutor(KERNELS) as pool:
         warnings.simplefilter("ignore")  # papermill's, on types it cannot infer
-        executions = list(pool.map(one, first))
-        return [*executions, *map(one, last)]
+        try:
+            # Never in this thread, which signals interrupt wherever it is.
+            return [*pool.map(one, first), *pool.map(one, last)]
+        except KeyboardInterrupt:
+            stopping.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_children()
+            raise
 
 
 def _render_one(notebook: Path, formats: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,27 @@ from lightbox.errors import LightboxError, ParameterError
 FORMATS = ("html", "pdf", "docx")
 
 
+# Commands whose modules are imported when they are called: command to module.
+ELSEWHERE = {
+    "audit": "auditing.command",
+    "bench": "bench_command",
+    "runs": "runs_command",
+}
+
+
 class Group(click.Group):
     """Shows a user's mistake as one line, not as a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands of all modules."""
+        return sorted([*super().list_commands(ctx), *ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command of another module."""
+        if cmd_name in ELSEWHERE:
+            module = import_module(f"lightbox.{ELSEWHERE[cmd_name]}")
+            return getattr(module, cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; end with status 2 on a user's mistake."""
@@ -25,7 +45,7 @@ class Group(click.Group):
             return super().invoke(ctx)
         except LightboxError as error:
             click.echo(f"lightbox: {error}", err=True)
-            ctx.exit(2)
+            ctx.exit(getattr(error, "exit_code", 2))
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -118,7 +138,7 @@ def _overrides(given: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     for name, text in given:
         try:
             values[name] = yaml.safe_load(text)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             raise ParameterError(
                 f"-p {name} {text!r}: the value is no YAML; quote it, as in '[a, b]'"
             ) from None

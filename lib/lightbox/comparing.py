@@ -8,6 +8,7 @@ import pandas as pd
 from lightbox.baseline import majority_answer, score_majority
 from lightbox.cells import ABSENT, accuracies, heads, millions, spread
 from lightbox.display import Table
+from lightbox.divergence import finished, unless_all_diverged
 from lightbox.metrics import score_run
 from lightbox.results import COLUMNS, METRICS, check_same_data, results_frame
 from lightbox.words import seed_groups, strategy_name, varying, words
@@ -16,6 +17,7 @@ from lightbox.words import seed_groups, strategy_name, varying, words
 LOW = ("nll", "time")
 
 
+@unless_all_diverged
 def comparison(
     runs: Sequence[Any],
     language: str = "en",
@@ -52,16 +54,19 @@ def comparison(
     kept = terms["strategy"] in named[0]
     rows, numbers = [], []
     for head, group in zip(named, groups, strict=True):
-        scores = [score_run(run, "test") for run in group]
+        tested = finished(group)
+        scores = [score_run(run, "test") for run in tested]
         results = [run.record["result"] for run in group]
-        seconds = [result["train_seconds"] for result in results]
+        # What a run cost that came to nothing is no cost of a result.
+        seconds = [run.record["result"]["train_seconds"] for run in tested]
         row = dict(head)
         if seeds:
             row[terms["seeds" if several else "seed"]] = _seeds(group, several)
-        row[accuracy] = accuracies(scores)
+        row[accuracy] = _accuracies(scores, len(group), terms)
         values = {n: [each[n] for each in scores] for n in METRICS}
-        row |= {terms[name]: spread(values[name], 3) for name in METRICS}
-        row[terms["time"]] = spread(seconds, 1)
+        if tested:
+            row |= {terms[name]: spread(values[name], 3) for name in METRICS}
+            row[terms["time"]] = spread(seconds, 1)
         row[terms["parameters"]] = millions(results[0]["parameters"])
         row[terms["trainable"]] = millions(results[0]["trainable_parameters"])
         rows.append(row)
@@ -69,7 +74,8 @@ def comparison(
         means |= {terms[name]: values[name] for name in METRICS}
         means[terms["time"]] = seconds
         numbers.append({name: pd.Series(v).mean() for name, v in means.items()})
-    answer, baseline = majority_answer(runs[0]), score_majority(runs[0])
+    known = (finished(runs) or runs)[0]
+    answer, baseline = majority_answer(known), score_majority(known)
     always = terms["majority"].format(answer=answer)
     shown_as = {terms["model"]: terms["baseline"], terms["strategy"]: always}
     if not kept:
@@ -98,6 +104,15 @@ def comparison(
         file=file,
         bold=_best(pd.DataFrame(numbers), shown, low),
     )
+
+
+def _accuracies(scores: Sequence[Any], count: int, terms: Any) -> str:
+    """Write the accuracy of a row's runs, and how many of them diverged."""
+    if not scores:
+        return terms["by_divergence"]
+    lost = count - len(scores)
+    note = f"\n({terms['by_divergence']}: {lost})" if lost else ""
+    return accuracies(scores) + note
 
 
 def _seeds(group: Sequence[Any], several: bool) -> str:

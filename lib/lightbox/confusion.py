@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib.figure import Figure as Drawing
 
 from lightbox.display import Figure
+from lightbox.divergence import finished_only
 from lightbox.metrics import score_run
 from lightbox.results import check_same_data
 from lightbox.style import (
@@ -23,6 +24,7 @@ from lightbox.style import (
 from lightbox.words import run_names, words
 
 
+@finished_only
 def confusion_matrices(
     runs: Sequence[Any], language: str = "en", *, label: str = "fig-confusion"
 ) -> Figure:

@@ -130,4 +130,7 @@ def seed_everything(seed: int) -> None:
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)  # CUDA and MPS too
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # It would fill every new tensor with NaN, to expose kernels that read what
+    # they have not written: a pass over the memory for nothing.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False

@@ -112,7 +112,7 @@ def set_aside(path: Path, *, what: str, reason: str, then: str) -> Path:
     except FileNotFoundError:  # another process was quicker
         return aside
     warnings.warn(
-        f"{what} was damaged ({reason}); it is kept as {aside}, and {then}",
+        f"{what}: damaged ({reason}); kept as {aside}, and {then}",
         stacklevel=3,
     )
     return aside

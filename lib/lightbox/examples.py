@@ -8,7 +8,10 @@ from torch import Tensor
 
 from lightbox.weights import Preprocessing
 
-CHUNK = 512  # images converted at a time where the mean is taken; bounds memory
+CHUNK = 64  # images read at a time outside of batches; bounds memory
+# Of a GPU's free memory that the images may take: network, activations and the
+# optimizer need the rest.
+RESIDENT_SHARE = 0.3
 
 
 class Examples(Protocol):
@@ -23,6 +26,10 @@ class Examples(Protocol):
 
 class Images:
     """Normalised image batches gathered from the decoded uint8 array.
+
+    Nothing but a batch is held in memory: the array may be larger than it. On a
+    GPU with room, the bytes are copied there once and gathered there; otherwise a
+    batch travels from page-locked memory while the device computes.
 
     Args:
         pixels: (N, H, W, C), uint8, memory-mapped or not.
@@ -53,6 +60,7 @@ class Images:
         shift = -torch.tensor(self.mean) / torch.tensor(self.std)
         self._scale = scale.view(1, -1, 1, 1).to(device)
         self._shift = shift.view(1, -1, 1, 1).to(device)
+        self._resident = _resident(pixels) if device == "cuda" else None
 
     def batch(self, positions: Tensor) -> Tensor:
         """Gather and normalise.
@@ -63,8 +71,13 @@ class Images:
         Returns:
             Images (B, C, H, W), float32, channels last, on the device.
         """
-        chunk = torch.from_numpy(self.pixels[positions.numpy()])
-        chunk = chunk.to(self.device, non_blocking=True)
+        if self._resident is not None:
+            chunk = self._resident[positions.to(self.device, non_blocking=True)]
+        else:
+            chunk = torch.from_numpy(self.pixels[positions.numpy()])
+            if self.device == "cuda":
+                chunk = chunk.pin_memory()  # else the copy waits for the device
+            chunk = chunk.to(self.device, non_blocking=True)
         # The array is NHWC already, so the permuted view is channels_last.
         images = chunk.permute(0, 3, 1, 2).to(torch.float32)
         return images.mul_(self._scale).add_(self._shift)
@@ -101,12 +114,28 @@ def channel_statistics(
         Means and standard deviations, each of length C, in [0, 1]; a constant
         channel gets a deviation of 1/255, so that nothing is divided by zero.
     """
-    total = squares = np.zeros(pixels.shape[-1])
+    channels = pixels.shape[-1]
+    counts = np.zeros((channels, 256), dtype=np.int64)
     for start in range(0, len(train), CHUNK):
-        chunk = pixels[train[start : start + CHUNK]] / 255.0
-        total = total + chunk.sum(axis=(0, 1, 2))
-        squares = squares + np.square(chunk).sum(axis=(0, 1, 2))
-    count = len(train) * pixels.shape[1] * pixels.shape[2]
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, (1 / 255) ** 2))
+        chunk = pixels[train[start : start + CHUNK]]
+        for channel in range(channels):
+            values = chunk[..., channel].ravel()
+            counts[channel] += np.bincount(values, minlength=256)
+    # Sums over counted bytes are exact and need no image in floating point.
+    share = counts / counts.sum(axis=1, keepdims=True)
+    levels = np.arange(256) / 255
+    mean = share @ levels
+    std = np.sqrt(np.maximum(share @ levels**2 - mean**2, (1 / 255) ** 2))
     return tuple(map(float, mean)), tuple(map(float, std))
+
+
+def _resident(pixels: np.ndarray) -> Tensor | None:
+    """Copy the images to the GPU, or give None where they would crowd it."""
+    free, _ = torch.cuda.mem_get_info()
+    if pixels.nbytes > RESIDENT_SHARE * free:
+        return None
+    there = torch.empty(pixels.shape, dtype=torch.uint8, device="cuda")
+    for start in range(0, len(pixels), CHUNK):
+        chunk = np.ascontiguousarray(pixels[start : start + CHUNK])
+        there[start : start + CHUNK] = torch.tensor(chunk)
+    return there

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightbox.errors import ReportError
+from lightbox.translation import translated
 
 ENVIRONMENT_KERNEL = "python3"  # the one of the interpreter that runs `lightbox`
 
@@ -61,6 +62,7 @@ def execute(
         ReportError: The notebook is missing, or its kernel does not start.
     """
     # Slow to import, and not needed by commands that run nothing.
+    import nbformat
     import papermill
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
@@ -68,11 +70,18 @@ def execute(
     if not notebook.is_file():
         raise ReportError(f"{notebook} does not exist: run from a clone of Lightbox")
     out.parent.mkdir(parents=True, exist_ok=True)
+    # papermill writes what it is given into the notebook's metadata: a path, not
+    # the whole of a translated notebook.
+    source = notebook
+    if (language := values.get("language", "en")) != "en":
+        source = out
+        original = nbformat.read(notebook, as_version=4)
+        nbformat.write(translated(original, notebook, language), source)
     # Names were validated already; papermill would warn of the untyped ones.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     try:
         papermill.execute_notebook(
-            str(notebook),
+            str(source),
             str(out),
             parameters=values,
             kernel_name=ENVIRONMENT_KERNEL,

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Drawing
 from lightbox.calibration import BINS
 from lightbox.cells import ABSENT, accuracies, spread
 from lightbox.display import Figure, Table
+from lightbox.divergence import finished_only
 from lightbox.metrics import score_run
 from lightbox.results import check_same_data
 from lightbox.style import PALETTE, WIDTH, theme
@@ -54,6 +55,7 @@ def loss_heads(runs: Sequence[Any], language: str = "en") -> list[dict[str, str]
     return rows
 
 
+@finished_only
 def yardstick(
     runs: Sequence[Any], language: str = "en", *, label: str = "tbl-yardstick"
 ) -> Table:
@@ -102,6 +104,7 @@ def yardstick(
     )
 
 
+@finished_only
 def threshold_table(
     runs: Sequence[Any], language: str = "en", *, label: str = "tbl-thresholds"
 ) -> Table:

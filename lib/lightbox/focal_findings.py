@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from lightbox.display import Callout, Prose
+from lightbox.divergence import finished_only
 from lightbox.findings import limits
 from lightbox.findings.base import Finding, p_text, percent, plural
-from lightbox.findings.versus import right
+from lightbox.findings.versus import patients, right
 from lightbox.intervals import ALPHA, Paired, holm, mcnemar
 from lightbox.metrics import score_run
 from lightbox.paired import nll_difference
@@ -54,7 +55,7 @@ def compare_losses(runs: Sequence[Any]) -> list[Pair]:
     for run in runs:
         base = bases.get(_rest(run))
         if base is not None and base is not run:
-            found.append((base, run, mcnemar(right(base), right(run))))
+            found.append((base, run, mcnemar(right(base), right(run), patients(run))))
     adjusted = holm([test.pvalue for *_, test in found])
     return [Pair(*each, p) for each, p in zip(found, adjusted, strict=True)]
 
@@ -65,6 +66,7 @@ def _rest(run: Any) -> str:
     return repr(sorted((k, str(v)) for k, v in config.items() if k not in _LOSS_KEYS))
 
 
+@finished_only
 def losses_warning(runs: Sequence[Any], language: str = "en") -> Callout:
     """Warn, with the runs' own numbers, that values of two losses do not compare.
 
@@ -157,7 +159,7 @@ def control(pairs: Sequence[Pair]) -> Finding | None:
     answers = moved(base, chosen.value)
     balanced = float(np.mean(recalls(test["label"], answers, classes)))
     hits = (test["label"] == answers).sort_index()
-    paired = mcnemar(hits, right(other))
+    paired = mcnemar(hits, right(other), patients(other))
     usual, rival = (score_run(run)["balanced_accuracy"] for run in (base, other))
     tied = not paired.pvalue < ALPHA
     ahead = paired.only_first > paired.only_second
@@ -207,6 +209,7 @@ def lowest_scores(runs: Sequence[Any]) -> Finding:
     )
 
 
+@finished_only
 def focal_conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
     """Write the conclusion on losses.
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from lightbox.display import Prose
+from lightbox.divergence import finished_only
 from lightbox.findings import limits
 from lightbox.findings.base import Finding, interval, p_text, percent, plural
-from lightbox.findings.versus import right
+from lightbox.findings.versus import patients, right
 from lightbox.findings.yardsticks import against_majority
 from lightbox.grids import kept_val_accuracy
 from lightbox.intervals import ALPHA, holm, mcnemar
@@ -43,6 +44,7 @@ def chosen_by_val(runs: Sequence[Any]) -> int:
     return max(range(len(runs)), key=lambda position: keys[position])
 
 
+@finished_only
 def mean_versus_best(runs: Sequence[Any], language: str = "en") -> Prose:
     """Say from the numbers why the best epoch's val accuracy is the better figure.
 
@@ -144,7 +146,8 @@ def choice(runs: Sequence[Any]) -> Finding:
         if position != chosen and not run.record["result"].get("diverged")
     ]
     mine = right(runs[chosen])
-    tests = [mcnemar(mine, right(runs[position])) for position in others]
+    same = patients(runs[chosen])
+    tests = [mcnemar(mine, right(runs[position]), same) for position in others]
     adjusted = holm([test.pvalue for test in tests])
     groups: dict[str, list[int]] = {"better": [], "tied": [], "worse": []}
     for position, test, p in zip(others, tests, adjusted, strict=True):
@@ -177,6 +180,7 @@ def choice(runs: Sequence[Any]) -> Finding:
     return Finding("choice", en, zh, evidence)
 
 
+@finished_only
 def grid_conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
     """Write the conclusion of a grid: the choice, the majority answer, the limits.
 

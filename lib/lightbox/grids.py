@@ -9,6 +9,7 @@ import pandas as pd
 
 from lightbox.cells import ABSENT, decimals, heads
 from lightbox.display import Table
+from lightbox.divergence import unless_all_diverged
 from lightbox.results import check_same_data
 from lightbox.words import run_names, varying, words
 
@@ -42,6 +43,7 @@ def stop_reason(run: Any) -> str:
     return "by_divergence" if result.get("diverged") else f"by_{result['stopped']}"
 
 
+@unless_all_diverged
 def training_table(
     runs: Sequence[Any], language: str = "en", *, label: str = "tbl-training"
 ) -> Table:
@@ -78,7 +80,7 @@ def training_table(
         row = dict(head)
         if "seed" in varying(runs):
             row[terms["seed"]] = str(seed)
-        row[terms["best"]] = str(numbers["best_epoch"])
+        row[terms["best"]] = str(numbers["best_epoch"] or ABSENT)
         row[terms["epochs_run"]] = str(numbers["epochs_run"])
         row[terms["stopped_by"]] = terms[stop_reason(run)]
         row[terms["seconds_per_epoch"]] = decimals(numbers["seconds_per_epoch"], 1)
@@ -95,6 +97,7 @@ def training_table(
     )
 
 
+@unless_all_diverged
 def epoch_table(
     runs: Sequence[Any], language: str = "en", *, label: str = "tbl-epochs"
 ) -> Table:

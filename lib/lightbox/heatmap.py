@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Drawing
 
 from lightbox.cells import ABSENT
 from lightbox.display import Figure, Prose
+from lightbox.divergence import unless_all_diverged
 from lightbox.grids import kept_val_accuracy
 from lightbox.results import check_same_data
 from lightbox.style import MAX_HEIGHT, POINTS, WIDTH, letters, theme, wrapped
@@ -99,6 +100,7 @@ def grid_axes(runs: Sequence[Any], language: str = "en") -> tuple[Axis, Axis] | 
     return best
 
 
+@unless_all_diverged
 def grid_map(
     runs: Sequence[Any], language: str = "en", *, label: str = "fig-grid"
 ) -> Figure | Prose:

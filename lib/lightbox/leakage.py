@@ -9,6 +9,7 @@ from lightbox import store
 from lightbox.cells import accuracies
 from lightbox.data import Dataset, open_dataset
 from lightbox.display import Prose, Table
+from lightbox.divergence import finished
 from lightbox.metrics import Scores, score_run
 from lightbox.params import TransferParameters
 from lightbox.plan import configurations
@@ -22,16 +23,20 @@ _WORDS = {
         "one. In the split used here {shared} of {images} val images share a patient "
         "or slide with train.",
         "未要求洩漏的切分；`leakage: true` 會以該切分重新訓練最佳的模型。"
-        "此處的切分中，{images} 張驗證影像有 {shared} 張與訓練集共用病人或玻片。",
+        "此處的切分中，{images} 張驗證影像有 {shared} 張與訓練集共用病人或切片。",
     ),
     "nothing": (
         "The files name no patient or slide, so a split by image and one by patient "
         "cannot be told apart here: 0 of {images} images have a group.",
-        "檔名沒有病人或玻片的資訊，無法區分逐影像與逐病人的切分："
+        "檔名沒有病人或切片的資訊，無法區分逐影像與逐病人的切分："
         "{images} 張影像中 0 張有分組。",
     ),
+    "diverged": (
+        "Every run diverged, so there is none to train again on a leaking split.",
+        "所有訓練皆發散，沒有可用洩漏切分重新訓練的模型。",
+    ),
     "split": ("Split by", "切分單位"),
-    "group": ("patient or slide", "病人或玻片"),
+    "group": ("patient or slide", "病人或切片"),
     "image": ("image", "影像"),
     "shared_val": ("Val shared, %", "驗證共用，%"),
     "shared_test": ("Test shared, %", "測試共用，%"),
@@ -42,7 +47,7 @@ _WORDS = {
         "Leakage on purpose: {run}, trained again with the same settings after a "
         "split by image. Shared: images whose patient or slide is in train too. Wilson "
         "intervals.",
-        "刻意洩漏：{run} 以逐影像切分、相同設定重新訓練。共用指其病人或玻片也出現在"
+        "刻意洩漏：{run} 以逐影像切分、相同設定重新訓練。共用指其病人或切片也出現在"
         "訓練集的影像；區間為 Wilson 區間。",
     ),
 }
@@ -103,6 +108,8 @@ def leakage_table(
         split_by="image",
         classes=settings.classes,
     )
+    if not finished(runs):
+        return Prose(words["diverged"])
     best = lowest_val_loss(runs)
     plan = {
         store.run_id(config, section.data.fingerprint): (config, weights)
@@ -137,12 +144,12 @@ def lowest_val_loss(runs: Sequence[Any]) -> Any:
     """Choose a run as one may: by val, never by test.
 
     Args:
-        runs: Finished runs, at least one.
+        runs: Runs, at least one of them not diverged.
 
     Returns:
         The run whose val NLL is lowest; the first of equals.
     """
-    return min(runs, key=lambda run: score_run(run, "val")["nll"])
+    return min(finished(runs), key=lambda run: score_run(run, "val")["nll"])
 
 
 def _row(run: Any, data: Dataset, by: str) -> dict[str, Any]:

@@ -5,55 +5,37 @@ papermill only warns about a name that a notebook does not have, and YAML reads
 coerced to the declared type, everything else is refused with one line.
 """
 
-from datetime import date as Date
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+import math
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lightbox.checking import checked, shown
+from lightbox.errors import ParameterError, did_you_mean
+from lightbox.fields import (
+    Augmentation,
+    Device,
+    FirstLayer,
+    Folder,
+    Head,
+    Language,
+    Line,
+    LossName,
+    Name,
+    OptimizerName,
+    Output,
+    Precision,
+    Real,
+    Resize,
+    Sampling,
+    Schedule,
+    Seed,
+    Strategy,
+    Whole,
 )
 
-from lightbox.errors import ParameterError, did_you_mean
-
-Checked = TypeVar("Checked", bound=BaseModel)
-
-
-def _no_bool(value: Any) -> Any:
-    """Refuse True and False where a number is meant: pydantic reads them as 1, 0."""
-    if isinstance(value, bool):
-        raise ValueError("a number is needed, not true or false")
-    return value
-
-
-def _one_line(value: Any) -> Any:
-    """Dates and numbers that YAML read from a title are text all the same."""
-    if isinstance(value, Date | int | float) and not isinstance(value, bool):
-        return str(value)
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(_no_bool)]
-Real = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-Line = Annotated[str, BeforeValidator(_one_line), Field(max_length=200)]
-Name = Annotated[str, Field(min_length=1, max_length=500)]
-Strategy = Literal["feature_extraction", "fine_tuning", "partial"]
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
-Resize = Literal["squash", "crop", "pad"]
-Language = Literal["en", "zh"]
-FirstLayer = Literal["sum", "reinitialise"]
-Head = Literal["linear", "mlp_64", "mlp_32"]
-Output = Literal["softmax", "sigmoid"]
-LossName = Literal["cross_entropy", "weighted_cross_entropy", "focal"]
-OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
-Schedule = Literal["constant", "step", "cosine", "one_cycle"]
-Augmentation = Literal["none", "light"]
-Sampling = Literal["natural", "balanced"]
+MOST_POINTS = 1_000  # of a grid, and of sets: what a course can train
+LONGEST_NAME = 80  # of a set, in letters: it heads rows of tables
 
 
 class DataParameters(BaseModel):
@@ -62,13 +44,13 @@ class DataParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     dataset: Name = "phantom-chest"  # a registered set, or "folder"
-    data_dir: Name | None = None  # folder of the images, where not the usual one
+    data_dir: Folder | None = None  # folder of the images, where not the usual one
     image_size: Whole = Field(default=64, ge=16, le=1024)  # pixels, square
     resize: Resize = "squash"
     on_bad_image: Literal["skip", "stop"] = "skip"
     split_by: Literal["group", "image"] = "group"  # group: patient or slide
     classes: list[Name] = []  # which, in this order; empty takes all
-    seed: Whole = Field(default=0, ge=0, le=2**31 - 1)
+    seed: Seed = 0
     language: Language = "en"
     title: Line = "Transfer learning on medical images"
     author: Line = ""
@@ -100,7 +82,7 @@ class TrainingParameters(DataParameters):
     batch_size: Whole = Field(default=32, ge=1, le=4096)  # images
     learning_rate: Real = Field(default=1e-3, gt=0, le=10)
     patience: Whole = Field(default=5, ge=0, le=1000)  # epochs; 0 switches it off
-    seeds: list[Whole] = []  # of training; empty takes `seed` alone
+    seeds: list[Seed] = []  # of training; empty takes `seed` alone
     device: Device = "auto"
     precision: Precision = "auto"
 
@@ -125,10 +107,24 @@ class HyperParameters(TrainingParameters):
                 if name not in VARIABLE:
                     hint = did_you_mean(name, VARIABLE)
                     allowed = hint or f"; there are {', '.join(VARIABLE)}"
-                    raise ValueError(f"unknown setting {name!r}{allowed}")
+                    raise ValueError(f"unknown setting {shown(name)}{allowed}")
         for name, values in self.grid.items():
             if not values:
                 raise ValueError(f"grid.{name} is empty: give at least one value")
+        points = math.prod(map(len, self.grid.values()))
+        if points > MOST_POINTS or len(self.sets) > MOST_POINTS:
+            raise ValueError(
+                f"a grid of {points:,} points and {len(self.sets):,} sets: at most "
+                f"{MOST_POINTS:,} of each can be trained"
+            )
+        for name in [
+            *(s.get("name", "") for s in self.sets),
+            *self.grid.get("name", []),
+        ]:
+            if not isinstance(name, str | int | float) or len(str(name)) > LONGEST_NAME:
+                raise ValueError(
+                    f"name = {shown(name)}: a text of at most {LONGEST_NAME} letters"
+                )
         return self
 
 
@@ -210,7 +206,7 @@ def validate(name: str, values: dict[str, Any]) -> DataParameters:
         ParameterError: One line that names each wrong parameter, what was
             given and what is allowed.
     """
-    return _checked(section(name), values)
+    return checked(section(name), values)
 
 
 def vary(settings: TrainingParameters, changes: dict[str, Any]) -> TrainingParameters:
@@ -231,54 +227,4 @@ def vary(settings: TrainingParameters, changes: dict[str, Any]) -> TrainingParam
     for one, many in (("model", "models"), ("strategy", "strategies")):
         if one in given:
             given[many] = [given.pop(one)]
-    return _checked(TrainingParameters, base | given)
-
-
-def _checked(model: type[Checked], values: dict[str, Any]) -> Checked:
-    """Validate, and turn what is wrong into one line."""
-    try:
-        return model(**values)
-    except ValidationError as error:
-        lines = [_explain(model, problem) for problem in error.errors()]
-    # Unions and lists report one problem per member: name each parameter once.
-    raise ParameterError("; ".join(dict.fromkeys(lines)))
-
-
-def _explain(model: type[BaseModel], problem: Any) -> str:
-    """Turn one of pydantic's problems into a clause of the error line."""
-    if not problem["loc"]:  # a rule over several parameters: it names them itself
-        return problem["msg"].removeprefix("Value error, ")
-    name, given = str(problem["loc"][0]), problem["input"]
-    if problem["type"] == "extra_forbidden":
-        hint = did_you_mean(name, model.model_fields)
-        return f"unknown parameter {name!r}{hint or _listed(model)}"
-    message = problem["msg"].removeprefix("Value error, ")
-    hint = ""
-    if problem["type"] == "literal_error" and isinstance(given, str):
-        allowed = problem["ctx"]["expected"].replace(" or ", ", ").split(", ")
-        hint = did_you_mean(given, [option.strip("'") for option in allowed])
-    shown = repr(given)
-    shown = shown if len(shown) <= 80 else shown[:77] + "..."
-    return f"{name} = {shown}: {message[0].lower()}{message[1:]}{hint}"
-
-
-def _listed(model: type[BaseModel]) -> str:
-    """List a section's names, for an unknown one that resembles none."""
-    return f"; there are {', '.join(model.model_fields)}"
-
-
-def absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Make relative paths count from the folder where they were typed.
-
-    Args:
-        values: Parameters as given.
-        folder: Where the command was typed.
-
-    Returns:
-        A copy in which `data_dir` is absolute.
-    """
-    given = values.get("data_dir")
-    if not isinstance(given, str) or not given:
-        return dict(values)
-    path = Path(given).expanduser()
-    return {**values, "data_dir": str((folder / path).resolve())}
+    return checked(TrainingParameters, base | given)

@@ -41,16 +41,18 @@ def checked_arrays(
         raise DataError(
             f"positive class {positive!r} is not one of {', '.join(classes)}"
         )
-    index = {name: position for position, name in enumerate(classes)}
+    places = []
     for column in ("label", "predicted"):
-        unknown = sorted(set(predictions[column].astype(str)) - set(classes))
-        if unknown:
+        given = predictions[column].astype(str)
+        codes = pd.Index(list(classes)).get_indexer(given)
+        if (codes < 0).any():
+            unknown = min(given[codes < 0])
             raise DataError(
-                f"{column} {unknown[0]!r} in the predictions is not a class; the "
+                f"{column} {unknown!r} in the predictions is not a class; the "
                 f"classes are {', '.join(classes)}"
             )
-    labels = predictions["label"].astype(str).map(index).to_numpy(dtype=int)
-    answers = predictions["predicted"].astype(str).map(index).to_numpy(dtype=int)
+        places.append(codes)
+    labels, answers = places
     probabilities = predictions[columns[2:]].to_numpy(dtype=float)
     # The comparison is also false for NaN, which must not pass either.
     wrong = ~(np.abs(probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE)

@@ -21,12 +21,12 @@ PROTOCOL = {
     "test_images": ("test images", "測試影像"),
     "image_size": ("image size", "影像邊長"),
     "weights": ("weights", "預訓練權重"),
-    "head": ("head", "分類頭"),
+    "head": ("head", "分類層"),
     "output": ("output", "輸出"),
     "epochs": ("epochs", "週期數"),
     "batch_size": ("batch", "批次大小"),
     "learning_rate": ("learning rate", "學習率"),
-    "patience": ("patience", "提前停止"),
+    "patience": ("patience", "提早停止"),
 }
 
 

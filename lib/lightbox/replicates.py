@@ -1,5 +1,6 @@
 """The metrics of every resample at once, from weights of images."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,12 @@ import pandas as pd
 
 from lightbox.calibration import BINS, bin_places
 from lightbox.predictions import checked_arrays, image_brier, image_nll
-from lightbox.resampling import RESAMPLES, group_weights
+from lightbox.resampling import (
+    RESAMPLES,
+    group_codes,
+    group_weights,
+    left_out_weights,
+)
 
 NAMES = (
     "accuracy",
@@ -48,8 +54,7 @@ def weighted_scores(
     times = np.asarray(weights, dtype=float)
     right = (labels == answers).astype(float)
     members = np.eye(probabilities.shape[1])[labels]
-    sure = probabilities.max(axis=1, initial=0)
-    gaps = np.eye(BINS)[bin_places(sure)] * (right - sure)[:, None]
+    gaps = _bin_gaps(labels, answers, probabilities)
     columns = [
         right,
         image_nll(labels, probabilities),
@@ -75,6 +80,43 @@ def weighted_scores(
     scores["auroc"] = np.mean([area for area, _ in ranked], axis=0)
     scores["average_precision"] = np.mean([ap for _, ap in ranked], axis=0)
     return {name: scores[name] for name in NAMES}
+
+
+def ece_errors(
+    labels: np.ndarray,
+    answers: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray,
+) -> np.ndarray:
+    """Measure by how much chance can move the expected calibration error.
+
+    The ECE of a sample lies above that of the population, as noise in a bin counts
+    whichever way it points; its resamples lie higher still. But it differs by no
+    more than the bins' own gaps do, all taken together, and that sum is what this
+    function gives for each resample against the set itself.
+
+    Args:
+        labels: Positions of the true classes, (N,) of int.
+        answers: Positions of the answered classes, (N,) of int.
+        probabilities: Of each class, (N, K).
+        weights: How often each image occurs, (R, N).
+
+    Returns:
+        The summed distances, (R,).
+    """
+    gaps = _bin_gaps(labels, answers, probabilities)
+    times = np.asarray(weights, dtype=float)
+    moved = _ratio(times @ gaps, times.sum(axis=1, keepdims=True))
+    return np.abs(moved - gaps.mean(axis=0)).sum(axis=1)
+
+
+def _bin_gaps(
+    labels: np.ndarray, answers: np.ndarray, probabilities: np.ndarray
+) -> np.ndarray:
+    """Put each image's accuracy less its confidence into its bin, (N, BINS)."""
+    sure = probabilities.max(axis=1, initial=0)
+    right = (labels == answers).astype(float)
+    return np.eye(BINS)[bin_places(sure)] * (right - sure)[:, None]
 
 
 def ranking(
@@ -118,9 +160,30 @@ def ranking(
     return area, np.where(negatives > 0, average, np.nan)
 
 
-def patient_weights(
+@dataclass(frozen=True)
+class Patients:
+    """Resamples of the patients behind test images, which all runs share.
+
+    Attributes:
+        resampled: How often each image, sorted by name, occurs in each resample,
+            (R, N).
+        left_out: 0 for the images of one patient or block, else 1, (B, N).
+        count: How many patients there are.
+    """
+
+    resampled: np.ndarray
+    left_out: np.ndarray
+    count: int
+
+    @property
+    def num_images(self) -> int:
+        """How many images they have."""
+        return self.resampled.shape[1]
+
+
+def resample_patients(
     run: Any, *, resamples: int = RESAMPLES, seed: int = 0
-) -> np.ndarray:
+) -> Patients:
     """Draw resamples of the patients behind a run's test images.
 
     Args:
@@ -129,31 +192,32 @@ def patient_weights(
         seed: Of the drawing.
 
     Returns:
-        Weights, (R, N), of the test images sorted by name: runs on the same data
-        share them.
+        The weights of images; runs on the same data share them.
     """
     test = sorted_test(run)
-    return group_weights(
-        list(test["group"]), list(test["image"]), resamples=resamples, seed=seed
+    names = list(test["group"]), list(test["image"])
+    return Patients(
+        group_weights(*names, resamples=resamples, seed=seed),
+        left_out_weights(*names),
+        len(np.unique(group_codes(*names))),
     )
 
 
-def run_replicates(run: Any, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Score a run's test images once for each resample.
+def run_arrays(run: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, int | None]:
+    """Read a run's test images as arrays, sorted by name.
 
     Args:
         run: A finished run.
-        weights: From `patient_weights`.
 
     Returns:
-        As `weighted_scores`.
+        Labels and answers as positions of classes, (N,) of int, probabilities,
+        (N, K), and the position of the positive class of two, else None.
     """
     data = run.record["data"]
     classes = [str(name) for name in data["classes"]]
     arrays = checked_arrays(sorted_test(run), classes, data["positive"])
     binary = len(classes) == 2 and data["positive"] is not None
-    positive = classes.index(data["positive"]) if binary else None
-    return weighted_scores(*arrays, weights, positive=positive)
+    return *arrays, classes.index(data["positive"]) if binary else None
 
 
 def sorted_test(run: Any) -> pd.DataFrame:

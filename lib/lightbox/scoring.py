@@ -10,8 +10,8 @@ from lightbox import losses
 from lightbox.data import Dataset
 from lightbox.devices import Compute
 from lightbox.examples import Examples
+from lightbox.inference import predict
 from lightbox.store import Config
-from lightbox.training import predict
 
 FACTS = ("split", "image", "group", "label", "predicted")
 

@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 
 from lightbox import paths
+from lightbox.checking import absolute, shown
 from lightbox.errors import ParameterError, did_you_mean
-from lightbox.params import SECTIONS, absolute, section, validate
+from lightbox.params import SECTIONS, section, validate
 
 COMMON = "common.yaml"
 
@@ -69,9 +70,9 @@ class Study:
         known = set().union(*fields.values())
         for name in given:
             if name not in known:
-                hint = did_you_mean(name, known)
+                hint = did_you_mean(str(name), known)
                 hint = hint or f"; there are {', '.join(sorted(known))}"
-                raise ParameterError(f"unknown parameter {name!r}{hint}")
+                raise ParameterError(f"unknown parameter {shown(name)}{hint}")
         values = {
             stem: old | {name: given[name] for name in given if name in fields[stem]}
             for stem, old in self.values.items()
@@ -138,7 +139,8 @@ def _mapping(path: Path) -> dict[str, Any]:
     """Read one YAML file of names and values, safely."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
+        # Beside its own error PyYAML lets those of dates, numbers and nesting out.
         reason = " ".join(str(error).split())
         raise ParameterError(f"{path} is no readable YAML: {reason}") from None
     if not isinstance(values, dict) or not all(isinstance(k, str) for k in values):

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from lightbox.display import Callout, Prose, Table, escape_markdown
+from lightbox.divergence import finished
 from lightbox.findings import limits
 from lightbox.findings.base import interval, percent, plural
 from lightbox.metrics import score_run
@@ -86,7 +87,7 @@ def results(found: Summary, language: str = "en") -> Table | Prose:
                         f"{percent(scores['accuracy'])} "
                         f"({interval(scores.low, scores.high)})"
                         if scores.num_images and not result["diverged"]
-                        else "–"
+                        else terms["by_divergence"]
                     ),
                     terms["nll"]: decimals(scores["nll"], 3),
                     terms["time"]: decimals(result["train_seconds"], 1),
@@ -114,7 +115,7 @@ def best(found: Summary, language: str = "en") -> Prose:
     """
     lines = []
     for stem, all_runs in found.runs.items():
-        runs = [run for run in all_runs if not run.record["result"]["diverged"]]
+        runs = finished(all_runs)
         if not runs:
             continue
         names, scores = run_names(runs, language), [score_run(run) for run in runs]
@@ -148,7 +149,7 @@ def limitations(found: Summary, language: str = "en") -> Prose:
     zh, card, runs = language == "zh", found.section.data.card, found.all_runs
     lines = []
     if runs:
-        lines.append(limits(runs).say(language))
+        lines.append(limits(finished(runs) or runs).say(language))
         blind = sum(run.record["config"]["weights"] == "none" for run in runs)
         if blind:
             lines.append(

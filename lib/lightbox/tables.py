@@ -9,6 +9,7 @@ import pandas as pd
 from lightbox.cells import ABSENT, decimals
 from lightbox.comparing import comparison
 from lightbox.display import Table
+from lightbox.divergence import finished_only
 from lightbox.metrics import score_run
 from lightbox.results import check_same_data
 from lightbox.words import (
@@ -23,6 +24,7 @@ from lightbox.words import (
 __all__ = ["comparison", "decimals", "from_frame", "per_class", "split_table"]
 
 
+@finished_only
 def per_class(
     runs: Sequence[Any],
     language: str = "en",

@@ -15,6 +15,8 @@ from lightbox.devices import Compute, seed_everything
 from lightbox.errors import LightboxError
 from lightbox.examples import Examples
 from lightbox.freezing import train_mode
+from lightbox.gradients import Gradients, batches
+from lightbox.inference import evaluate
 from lightbox.losses import Focal, Loss
 from lightbox.optimizers import make_optimizer, make_schedule
 
@@ -23,6 +25,10 @@ EPOCH_SEEDS = 100_003  # a prime above any epoch count: (seed, epoch) never coll
 
 class TrainingError(LightboxError):
     """Training that cannot go on, with the remedy."""
+
+
+class DivergenceError(TrainingError):
+    """A loss that is no longer finite."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +74,16 @@ class Fit:
             holds when `fit` returns.
         stopped: `patience` or `epochs`.
         step_seconds: Of all epochs, without validation.
+        micro_batch: The most images that went through the network at once; below
+            the batch size where the device's memory was short. BatchNorm then
+            normalised parts of a batch, see `gradients.Gradients`.
     """
 
     history: pd.DataFrame
     best_epoch: int
     stopped: str
     step_seconds: float
+    micro_batch: int
 
 
 def fit(
@@ -110,8 +120,9 @@ def fit(
         The history and the choice.
 
     Raises:
-        TrainingError: Fewer than two training images, or a loss that is not
-            finite; says where and what to do.
+        TrainingError: Fewer than two training images.
+        DivergenceError: A loss that is not finite; says where and what to do.
+        DeviceMemoryError: Two images at a time are too many for the device.
     """
     if len(train) < 2:
         raise TrainingError(
@@ -124,11 +135,21 @@ def fit(
         learning_rate=recipe.learning_rate,
         momentum=recipe.momentum,
     )
-    steps = len(_batches(torch.arange(len(train)), recipe.batch_size))
+    steps = len(batches(torch.arange(len(train)), recipe.batch_size))
     schedule = make_schedule(
         recipe.schedule, optimizer, total_steps=steps * recipe.epochs
     )
     scaler = compute.scaler()
+    gradients = Gradients(
+        network,
+        examples,
+        loss=recipe.loss,
+        augment=recipe.augment,
+        compute=compute,
+        scaler=scaler,
+        # One more than the batch: a left-over image may have joined it.
+        micro_batch=recipe.batch_size + 1,
+    )
     rows: list[dict[str, float]] = []
     step_seconds = 0.0
     best_loss, best_epoch, best_state = float("inf"), 0, {}
@@ -139,6 +160,7 @@ def fit(
         rows, step_seconds = state["rows"], state["step_seconds"]
         best_loss, best_epoch = state["best_loss"], state["best_epoch"]
         best_state = state["best_state"]
+        gradients.micro_batch = state["micro_batch"]
         for row in rows:
             on_epoch(row)
     for epoch in range(len(rows) + 1, recipe.epochs + 1):
@@ -149,38 +171,33 @@ def fit(
         order = _order(train, examples.labels.cpu(), recipe.balanced)
         train_mode(network, training)
         rate = optimizer.param_groups[0]["lr"]
-        loss_sum = torch.zeros((), device=compute.device)
-        correct = torch.zeros((), device=compute.device)
-        for positions in _batches(order, recipe.batch_size):
-            inputs = examples.batch(positions)
-            if recipe.augment is not None:
-                inputs = recipe.augment(inputs)
-            labels = examples.labels[positions.to(examples.labels.device)]
-            with compute.autocast():
-                logits = network(inputs)
-            losses = recipe.loss(logits.float(), labels)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(losses.mean()).backward()
+        gradients.start_epoch()
+        for positions in batches(order, recipe.batch_size):
+            gradients.of(positions)
             scaler.step(optimizer)
             scaler.update()
             schedule.step()
-            # Sums over images, never means of batch means: the last batch is short.
-            loss_sum += losses.detach().sum()
-            correct += (classify(logits.detach()) == labels).sum()
-        train_loss = loss_sum.item() / len(order)  # waits for the device
+        train_loss = gradients.loss_sum.item() / len(order)  # waits for the device
         step_seconds += time.perf_counter() - started
-        val_loss, val_accuracy = _score(network, examples, val, compute, recipe)
+        val_loss, val_accuracy = evaluate(
+            network,
+            examples,
+            val,
+            loss=recipe.loss,
+            compute=compute,
+            batch_size=min(recipe.batch_size, gradients.micro_batch),
+        )
         row = {
             "epoch": epoch,
             "train_loss": train_loss,
-            "train_accuracy": correct.item() / len(order),
+            "train_accuracy": gradients.correct.item() / len(order),
             "val_loss": val_loss,
             "val_accuracy": val_accuracy,
             "learning_rate": rate,
             "seconds": time.perf_counter() - started,
         }
         if not np.isfinite([row["train_loss"], val_loss]).all():
-            raise TrainingError(
+            raise DivergenceError(
                 f"the loss is not finite at epoch {epoch} (train {row['train_loss']}, "
                 f"val {val_loss}) with learning_rate {recipe.learning_rate:g}: lower "
                 "it tenfold, or set precision: float32"
@@ -190,84 +207,33 @@ def fit(
             best_loss, best_epoch = val_loss, epoch
             best_state = {k: v.clone() for k, v in network.state_dict().items()}
         if unfinished is not None and epoch < recipe.epochs:
+            states = [part.state_dict() for part in parts]
             state = {
-                "parts": [part.state_dict() for part in parts],
+                "parts": states,
                 "rows": rows,
                 "step_seconds": step_seconds,
                 "best_loss": best_loss,
                 "best_epoch": best_epoch,
-                "best_state": best_state,
+                # The same tensors where this epoch is the best: written once.
+                "best_state": states[0] if best_epoch == epoch else best_state,
+                "micro_batch": gradients.micro_batch,
             }
             checkpoint.save(unfinished, state)
         on_epoch(row)
     network.load_state_dict(best_state)
     stopped = "epochs" if len(rows) == recipe.epochs else "patience"
-    return Fit(pd.DataFrame(rows), best_epoch, stopped, step_seconds)
+    return Fit(
+        pd.DataFrame(rows),
+        best_epoch,
+        stopped,
+        step_seconds,
+        min(recipe.batch_size, gradients.micro_batch),
+    )
 
 
 def _is_over(recipe: Recipe, epoch: int, best_epoch: int) -> bool:
     """Tell whether patience has run out after an epoch."""
     return bool(recipe.patience) and epoch - best_epoch >= recipe.patience
-
-
-def predict(
-    network: nn.Module,
-    examples: Examples,
-    positions: np.ndarray,
-    *,
-    compute: Compute,
-    batch_size: int,
-) -> Tensor:
-    """Compute the logits of many images in eval mode, in order.
-
-    Args:
-        network: Maps a batch to logits (B, K).
-        examples: Inputs by position.
-        positions: Which, (N,).
-        compute: Device and precision.
-        batch_size: Images at a time.
-
-    Returns:
-        Logits (N, K), float32, on the device.
-    """
-    network.eval()
-    parts = []
-    with torch.inference_mode():
-        for chunk in torch.from_numpy(positions).split(batch_size):
-            with compute.autocast():
-                parts.append(network(examples.batch(chunk)).float())
-    return torch.cat(parts)
-
-
-def _score(
-    network: nn.Module,
-    examples: Examples,
-    positions: np.ndarray,
-    compute: Compute,
-    recipe: Recipe,
-) -> tuple[float, float]:
-    """Mean loss and accuracy over images."""
-    logits = predict(
-        network, examples, positions, compute=compute, batch_size=recipe.batch_size
-    )
-    labels = examples.labels[torch.from_numpy(positions).to(logits.device)]
-    loss = recipe.loss(logits, labels).sum().item() / len(positions)
-    accuracy = (classify(logits) == labels).sum().item() / len(positions)
-    return loss, accuracy
-
-
-def classify(logits: Tensor) -> Tensor:
-    """Answer with the likeliest class.
-
-    Args:
-        logits: (N, K), or (N, 1) where a sigmoid gives the second class.
-
-    Returns:
-        Class indices (N,), int64.
-    """
-    if logits.shape[1] == 1:
-        return (logits[:, 0] > 0).long()
-    return logits.argmax(dim=1)
 
 
 def _order(train: np.ndarray, labels: Tensor, balanced: bool) -> Tensor:
@@ -278,16 +244,3 @@ def _order(train: np.ndarray, labels: Tensor, balanced: bool) -> Tensor:
     counts = torch.bincount(labels[positions])
     weights = 1.0 / counts[labels[positions]]
     return positions[torch.multinomial(weights, len(positions), replacement=True)]
-
-
-def _batches(order: Tensor, size: int) -> list[Tensor]:
-    """Cut an epoch into batches; a single left-over image joins the batch before.
-
-    BatchNorm cannot normalise one value, and dropping the image would make the
-    training set depend on the batch size.
-    """
-    parts = list(order.split(size))
-    if len(parts) > 1 and len(parts[-1]) == 1:
-        last = parts.pop()
-        parts[-1] = torch.cat([parts[-1], last])
-    return parts

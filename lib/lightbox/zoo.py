@@ -9,6 +9,7 @@ import pandas as pd
 from lightbox.baseline import majority_answer, score_majority
 from lightbox.cells import ABSENT, accuracies, decimals, spread
 from lightbox.display import Table
+from lightbox.divergence import finished, unless_all_diverged
 from lightbox.metrics import score_run
 from lightbox.results import check_same_data, results_frame
 from lightbox.words import model_name, run_names, seed_groups, words
@@ -61,7 +62,8 @@ def costs(runs: Sequence[Any]) -> pd.DataFrame:
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    base, rows = score_majority(runs[0])["accuracy"], []
+    tested = (finished(runs) or runs)[0]
+    base, rows = score_majority(tested)["accuracy"], []
     for run in runs:
         result, scores = run.record["result"], score_run(run)
         seconds = result["train_seconds"] or math.nan
@@ -88,6 +90,7 @@ def costs(runs: Sequence[Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@unless_all_diverged
 def zoo_table(
     runs: Sequence[Any], language: str = "en", *, label: str = "tbl-results"
 ) -> Table:
@@ -123,9 +126,10 @@ def zoo_table(
     )
     if several:
         shown.insert(1, terms["seeds"], [str(len(row)) for row in rows])
-    base = score_majority(runs[0])
+    tested = (finished(runs) or runs)[0]
+    base = score_majority(tested)
     last = dict.fromkeys(shown.columns, ABSENT) | {
-        terms["model"]: terms["majority"].format(answer=majority_answer(runs[0])),
+        terms["model"]: terms["majority"].format(answer=majority_answer(tested)),
         accuracy: accuracies([base]),
         terms["nll"]: decimals(base["nll"], 3),
     }
@@ -150,6 +154,7 @@ def zoo_table(
     return Table(frame, label, caption, csv=csv, file="results.csv")
 
 
+@unless_all_diverged
 def zoo_costs(
     runs: Sequence[Any], language: str = "en", *, label: str = "tbl-costs"
 ) -> Table:

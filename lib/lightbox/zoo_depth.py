@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lightbox.display import Table
+from lightbox.divergence import finished_only
 from lightbox.findings.base import Finding, interval, percent, plural
 from lightbox.tables import decimals
 from lightbox.zoo import costs, names
@@ -21,6 +22,7 @@ _HEADERS = {
 }
 
 
+@finished_only
 def depth_groups(
     runs: Sequence[Any],
     language: str = "en",

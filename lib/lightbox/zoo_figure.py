@@ -11,6 +11,7 @@ from matplotlib.transforms import Bbox
 
 from lightbox.baseline import score_majority
 from lightbox.display import Figure
+from lightbox.divergence import finished_only
 from lightbox.style import GREY, PALETTE, WIDTH, theme
 from lightbox.words import seed_groups, words
 from lightbox.zoo import costs, names
@@ -44,6 +45,7 @@ def front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
     return kept
 
 
+@finished_only
 def zoo_scatter(
     runs: Sequence[Any], language: str = "en", *, label: str = "fig-zoo"
 ) -> Figure:

@@ -6,11 +6,12 @@ from typing import Any
 import pandas as pd
 
 from lightbox.display import Prose
+from lightbox.divergence import unless_all_diverged
 from lightbox.findings import limits
 from lightbox.findings.base import Finding, interval, p_text, percent, plural
-from lightbox.findings.versus import right
+from lightbox.findings.versus import patients, right
 from lightbox.findings.yardsticks import against_majority
-from lightbox.intervals import ALPHA, mcnemar, needed_net
+from lightbox.intervals import ALPHA, mcnemar
 from lightbox.ties import tied_with
 from lightbox.zoo import costs, names
 from lightbox.zoo_depth import by_depth
@@ -27,6 +28,7 @@ _HEADINGS = {
 }
 
 
+@unless_all_diverged
 def zoo_conclusion(
     runs: Sequence[Any], language: str = "en", *, shallow_below: int = 30
 ) -> Prose:
@@ -107,8 +109,8 @@ def best(
     pairs = len(runs) * (len(runs) - 1) // 2
     if tied:
         second = max(tied, key=lambda k: table["accuracy"].iloc[k])
-        test = mcnemar(right(runs[top]), right(runs[second]))
-        need = needed_net(test.discordant)
+        test = mcnemar(right(runs[top]), right(runs[second]), patients(runs[top]))
+        need = test.needed
         lead = test.only_first - test.only_second
         en += (
             f" It is tied with {', '.join(names_en[k] for k in tied)}: their "
@@ -243,7 +245,7 @@ def _against(
     one: int, two: int, runs: list[Any], names_en: list[str], names_zh: list[str]
 ) -> tuple[str, str]:
     """Say how two runs differ on the test images, in both languages."""
-    test = mcnemar(right(runs[one]), right(runs[two]))
+    test = mcnemar(right(runs[one]), right(runs[two]), patients(runs[one]))
     alone_en = (
         f"{names_en[one]} alone is right on {test.only_first} test images, "
         f"{names_en[two]} alone on {test.only_second} (exact McNemar p "

@@ -91,12 +91,11 @@ def checked(counts: Counts, where: str) -> Counts:
     """
     if counts.images is not None and counts.images < 1:
         raise DataError(f"{where}: {counts.images} images; at least 1 is needed")
-    if counts.positives is not None and counts.images is not None:
-        if not 0 <= counts.positives <= counts.images:
-            raise DataError(
-                f"{where}: {counts.positives} positives among {counts.images} images; "
-                "there cannot be more positives than images"
-            )
+    if counts.negatives is not None and min(counts.positives, counts.negatives) < 0:
+        raise DataError(
+            f"{where}: {counts.positives} positives among {counts.images} images; "
+            "there cannot be more positives than images"
+        )
     return counts
 
 
@@ -145,7 +144,9 @@ def read_counts(path: Path) -> dict[str, Counts]:
         line = {name: str(row.get(name, "")).strip() for name in COLUMNS + OPTIONAL}
         where = f"{path}, line {number}"
         if line["split"] not in SPLITS:
-            raise DataError(f"{where}: split {line['split']!r}; use {', '.join(SPLITS)}")
+            raise DataError(
+                f"{where}: split {line['split']!r}; use {', '.join(SPLITS)}"
+            )
         if not line["images"].isdigit():
             raise DataError(f"{where}: {line['images']!r} is no number of images")
         if line["positive"].lower() not in YES + NO:
@@ -161,7 +162,7 @@ def read_counts(path: Path) -> dict[str, Counts]:
             raise DataError(f"{where}: {old.positive} is the positive class already")
         found[line["split"]] = Counts(
             images=sum(classes.values()),
-            positives=classes[positive] if positive in classes else None,
+            positives=classes.get(positive),
             classes=classes,
             subtypes=subtypes,
             positive=positive,

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lightbox.data.audit import Audit
 
 PREDICTS = 0.6  # AUC from which the size is called informative on the label
-GROUPS_ZH = {"patient": "病人", "slide": "玻片"}
+GROUPS_ZH = {"patient": "病人", "slide": "切片"}
 
 
 def _and(parts: list[str]) -> str:
@@ -35,7 +35,7 @@ def _images(audit: "Audit") -> list[Note]:
             f"{shares.index[0]} is the largest class with {shares.iloc[0]:.1%} of "
             f"{where}: always answering it is that often right there.",
             f"最大的類別 {shares.index[0]} 占 {audit.splits[0] or '全部'} 的 "
-            f"{shares.iloc[0]:.1%}：一律如此作答即有此正確率。",
+            f"{shares.iloc[0]:.1%}：一律如此作答即有此準確率。",
         ),
     ]
 
@@ -197,7 +197,7 @@ def _val(audit: "Audit") -> list[Note]:
         Note(
             f"{count:,} val images: at 90 % accuracy the 95 % Wilson interval is "
             f"{width * 100:.1f} points wide, {verdict}.",
-            f"驗證影像 {count:,} 張：正確率 90 % 時 95 % Wilson 區間寬 "
+            f"驗證影像 {count:,} 張：準確率 90 % 時 95 % Wilson 區間寬 "
             f"{width * 100:.1f} 個百分點，{verdict_zh}。",
         )
     ]

@@ -1,10 +1,8 @@
 """Decoded pixels: one memory-mapped uint8 array per set, size and policy."""
 
-import hashlib
 import json
 import os
 import shutil
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,15 @@ from filelock import FileLock
 from lightbox import paths
 from lightbox.data.decode import FILTERS, decode, fit
 from lightbox.data.inspection import DECODER_ERRORS, in_chunks, parallel
+from lightbox.durable import (
+    FULL,
+    checksum,
+    discard,
+    set_aside,
+    sync_folder,
+    write_whole,
+    writing,
+)
 from lightbox.errors import DataError, ParameterError
 from lightbox.progress import Progress
 
@@ -43,11 +50,6 @@ def _decode_chunk(
     return len(images)
 
 
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _sound(path: Path, sidecar: Path, shape: tuple[int, ...]) -> bool:
     """Tell whether a finished cache is whole: shape, size and checksum."""
     status = path.stat()
@@ -60,7 +62,7 @@ def _sound(path: Path, sidecar: Path, shape: tuple[int, ...]) -> bool:
         whole = (
             array.shape == shape
             and array.dtype == np.uint8
-            and expected["sha256"] == _checksum(path)
+            and expected["sha256"] == checksum(path)
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -80,6 +82,18 @@ def _require_space(folder: Path, needed: int) -> None:
         )
 
 
+def _reserve(path: Path) -> None:
+    """Take a sparse file's room now: OSError then, not a killed process later."""
+    if not hasattr(os, "posix_fallocate"):  # macOS and Windows: `_require_space` only
+        return
+    with path.open("rb+") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno in FULL:
+                raise  # other file systems do not know how
+
+
 def _build(
     path: Path,
     sidecar: Path,
@@ -97,6 +111,7 @@ def _build(
             partial, mode="w+", dtype=np.uint8, shape=shape
         )
         del array
+        _reserve(partial)
         tasks = [
             (partial, folder, start, images[start:stop], policy)
             for start, stop in in_chunks(len(images))
@@ -106,11 +121,12 @@ def _build(
                 progress.advance(done)
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
-        facts = {"sha256": _checksum(partial), "shape": shape, **policy}
-        sidecar.write_text(json.dumps(facts), encoding="utf-8")
+        facts = {"sha256": checksum(partial), "shape": shape, **policy}
+        write_whole(sidecar, lambda file: file.write(json.dumps(facts).encode()))
         partial.replace(path)
+        sync_folder(path.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        discard(partial)
     status = path.stat()
     _verified[path] = (status.st_size, status.st_mtime_ns)
 
@@ -145,6 +161,7 @@ def pixels(
     Raises:
         ParameterError: An unknown policy or a size out of range.
         DataError: An image cannot be decoded any more, or the disk is full.
+        StoreError: The disk fills up, or goes, while the cache is written.
     """
     if resize not in RESIZES or interpolation not in FILTERS or size < 1:
         raise ParameterError(
@@ -154,19 +171,20 @@ def pixels(
     images = list(table["image"])
     shape = (len(images), size, size, channels)
     store = paths.data() / "cache"
-    store.mkdir(parents=True, exist_ok=True)
     path = store / f"{fingerprint}-{size}-{resize}-{interpolation}-{channels}.npy"
     sidecar = path.with_suffix(".json")
-    with FileLock(f"{path}.lock"):
-        if path.exists() and not _sound(path, sidecar, shape):
-            aside = path.with_name(f"{path.name}.damaged")
-            path.replace(aside)
-            warnings.warn(
-                f"the decoded images in {path.name} were damaged; they are kept as "
-                f"{aside.name} and decoded again",
-                stacklevel=2,
-            )
-        if not path.exists():
-            policy = {"size": size, "resize": resize, "interpolation": interpolation}
-            _build(path, sidecar, images, folder=folder, shape=shape, policy=policy)
-        return np.load(path, mmap_mode="r")
+    with writing("the decoded images", store):
+        store.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if path.exists() and not _sound(path, sidecar, shape):
+                set_aside(
+                    path,
+                    what=f"the decoded images in {path.name}",
+                    reason="they do not match their checksum",
+                    then="the images are decoded again",
+                )
+            if not path.exists():
+                policy = {"size": size, "resize": resize}
+                policy["interpolation"] = interpolation
+                _build(path, sidecar, images, folder=folder, shape=shape, policy=policy)
+            return np.load(path, mmap_mode="r")

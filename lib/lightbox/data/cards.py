@@ -146,8 +146,8 @@ HISTOLOGY = Card(
         Note(
             "No split is published; tiles of one slide look alike, so the split "
             "keeps every slide on one side.",
-            "此資料集沒有公開的切分；同一張玻片的切塊彼此相似，"
-            "因此切分時每張玻片只歸於一側。",
+            "此資料集沒有公開的切分；同一張切片的切塊彼此相似，"
+            "因此切分時每張切片只歸於一側。",
         ),
     ),
 )

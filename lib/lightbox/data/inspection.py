@@ -23,7 +23,7 @@ from lightbox import paths
 from lightbox.data.decode import MAX_PIXELS, SIXTEEN_BIT, has_transparency
 from lightbox.progress import Progress
 
-VERSION = 1  # of what is recorded per file; older caches are not read
+VERSION = 2  # of what is recorded per file; older caches are not read
 WORTH_WORKERS = 15  # seconds ahead; starting workers takes 2 to 5 of them
 CHUNK = 64  # files per task
 ORIENTATION = 0x0112  # the EXIF tag
@@ -122,6 +122,9 @@ def inspect_file(path: Path) -> dict[str, Any]:
                 if width * height > MAX_PIXELS:
                     megapixels = width * height / 1e6
                     facts["problem"] = f"{megapixels:.0f} megapixels: too large"
+                    return facts
+                if width * height == 1:
+                    facts["problem"] = "a single pixel: a placeholder, not an image"
                     return facts
                 tile = str(image.tile[0][3]) if image.tile else ""
                 facts |= {

@@ -167,9 +167,9 @@ def assign_splits(
     options = {"seed": seed, "fraction": test_fraction, "by": by}
     how, how_zh = "every image on its own", "每張影像各自獨立"
     if (table["group"] != "").any():
-        how, how_zh = "grouped by patient or slide", "依病人或玻片分組"
+        how, how_zh = "grouped by patient or slide", "依病人或切片分組"
         if by == "image":
-            how, how_zh = "patients or slides shared", "病人或玻片跨子集共用"
+            how, how_zh = "patients or slides shared", "病人或切片跨子集共用"
     total = len(table)
     if "test" not in published:
         mask = _carve(table, split == "train", name="test", **options)
@@ -224,7 +224,7 @@ def _val_note(old: int, new: int, train: int, how: tuple[str, str, int]) -> Note
         else "No val split is published"
     )
     why_zh = (
-        f"公開的驗證集只有 {old} 張，不足以用來選擇模型（正確率 90 % 時 95 % 區間寬達 "
+        f"公開的驗證集只有 {old} 張，不足以用來選擇模型（準確率 90 % 時 95 % 區間寬達 "
         f"{width:.0f} 個百分點），故不採用"
         if old
         else "沒有公開的驗證集"

@@ -89,7 +89,7 @@ def val_too_small(run: Any) -> Finding | None:
         "val_too_small",
         f"The epoch was chosen on {plural(images, 'val image')}: at 90 % accuracy the "
         f"95 % interval is {100 * width:.0f} points wide.",
-        f"週期以 {images} 張驗證影像選出：正確率 90 % 時，95 % 區間寬達 "
+        f"週期以 {images} 張驗證影像選出：準確率 90 % 時，95 % 區間寬達 "
         f"{100 * width:.0f} 個百分點。",
         {"images": images, "width": width},
     )
