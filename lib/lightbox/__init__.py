@@ -43,7 +43,16 @@ _HOMES = {
     "depth_groups": "zoo_depth",
     "zoo_conclusion": "zoo_findings",
     "layers": "layer_tables",
+    "evidence_table": "evidence",
+    "ties_table": "significance",
+    "pairs_table": "significance",
+    "roc_curves": "roc",
+    "reliability_diagram": "reliability",
+    "calibration_table": "recalibration",
+    "error_gallery": "gallery",
+    "grad_cam": "gradcam",
     "leakage_table": "leakage",
+    "checklist": "checklist_table",
     "reference_table": "reference",
 }
 _MODULES = {"datacard", "summary"}

@@ -23,15 +23,17 @@ class StoreError(LightboxError):
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Write a file so that a kill at any moment leaves the old one or the new.
 
+    What a killed process left half-written is overwritten by the next.
+
     Args:
-        path: The file.
+        path: The file, which one process writes at a time.
         write: Writes its content.
 
     Raises:
         OSError: The disk is full or the folder cannot be written; what was there
             before is still whole.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         with temporary.open("wb") as file:
             write(file)

@@ -96,15 +96,14 @@ def extract(
 
 def _kept(cache: Path, sidecar: Path) -> float | None:
     """Give the seconds that kept features took; set damaged ones aside."""
-    if not cache.exists():
+    # The checksum is written last: without it, the writing was broken off.
+    if not (cache.exists() and sidecar.exists()):
         return None
     try:
         facts = json.loads(sidecar.read_text(encoding="utf-8"))
         if facts["sha256"] == checksum(cache):
             return float(facts["seconds"])
         reason = "they do not match their checksum"
-    except FileNotFoundError:
-        reason = "their checksum was not written"
     except (ValueError, KeyError, TypeError):
         reason = "their checksum cannot be read"
     what = f"the features in {cache.name}"

@@ -19,6 +19,8 @@ CODE = (
     "examples.py",
     "features.py",
     "freezing.py",
+    "gradients.py",
+    "inference.py",
     "losses.py",
     "models.py",
     "optimizers.py",

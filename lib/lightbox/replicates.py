@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lightbox.calibration import BINS, bin_places
+from lightbox.errors import DataError
 from lightbox.predictions import checked_arrays, image_brier, image_nll
 from lightbox.resampling import (
     RESAMPLES,
@@ -193,8 +194,16 @@ def resample_patients(
 
     Returns:
         The weights of images; runs on the same data share them.
+
+    Raises:
+        DataError: The run has no test images.
     """
     test = sorted_test(run)
+    if test.empty:
+        raise DataError(
+            f"run {run.id} has no test images, and intervals and tests are of those; "
+            "choose a split with some"
+        )
     names = list(test["group"]), list(test["image"])
     return Patients(
         group_weights(*names, resamples=resamples, seed=seed),

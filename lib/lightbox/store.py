@@ -8,7 +8,6 @@ others and its own; what does not match is set aside, never read as truth.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -203,7 +202,7 @@ def write(
     """Put a finished run into the store, whole or not at all.
 
     Args:
-        identity: Its id.
+        identity: Its id, whose lock the caller holds.
         record: For `run.json`.
         history: One row per epoch.
         predictions: One row per val and test image.
@@ -216,9 +215,11 @@ def write(
         StoreError: The disk is full or the folder cannot be written.
     """
     final = paths.runs() / identity
-    partial = final.with_name(f".{identity}.{os.getpid()}.partial")
+    partial = final.with_name(f".{identity}.partial")
     with writing(f"run {identity}", paths.runs()):
         try:
+            if partial.exists():  # a killed process left it
+                shutil.rmtree(partial)
             partial.mkdir(parents=True)
             write_files(partial, record, history, predictions, state)
             sync_folder(partial)
@@ -229,5 +230,8 @@ def write(
             raise
     run = find(identity)
     if run is None:
-        raise StoreError(f"run {identity} was damaged as it was written: run again")
+        raise StoreError(
+            f"run {identity} was written to {paths.runs()} and is not there, or not "
+            "whole: is the disk or Drive still there? Then run again"
+        )
     return Run(run.id, run.folder, run.record, run.history, run.predictions)

@@ -122,7 +122,7 @@ def fit(
     Raises:
         TrainingError: Fewer than two training images.
         DivergenceError: A loss that is not finite; says where and what to do.
-        DeviceMemoryError: Two images at a time are too many for the device.
+        DeviceMemoryError: Three images at a time are too many for the device.
     """
     if len(train) < 2:
         raise TrainingError(

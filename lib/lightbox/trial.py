@@ -14,6 +14,7 @@ from lightbox import anatomy, features, losses, store
 from lightbox.augmentation import light
 from lightbox.data import Dataset
 from lightbox.devices import Compute
+from lightbox.durable import writing
 from lightbox.environment import PeakMemory, environment
 from lightbox.examples import Examples
 from lightbox.freezing import fingerprint, frozen_tensors
@@ -21,7 +22,7 @@ from lightbox.preparation import prepare
 from lightbox.progress import Progress
 from lightbox.scoring import score_images, scored_nothing
 from lightbox.store import Config, Run, StoreError
-from lightbox.training import Recipe, TrainingError, fit
+from lightbox.training import DivergenceError, Recipe, TrainingError, fit
 
 # A row of `history.csv`.
 EPOCH = (
@@ -144,7 +145,8 @@ def train(identity: str, config: Config, dataset: Dataset, *, weights: str) -> R
     }
     state = None if outcome.message else network.state_dict()
     run = store.write(identity, record, outcome.history, predictions, state)
-    unfinished.unlink(missing_ok=True)
+    with writing("the end of a run", unfinished.parent):
+        unfinished.unlink(missing_ok=True)
     return run
 
 
@@ -208,9 +210,15 @@ def _fit(
                 unfinished=unfinished,
                 on_epoch=on_epoch,
             )
-        except TrainingError as error:
-            if "not finite" not in str(error):
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
                 raise
+            raise TrainingError(
+                f"batch_size {config.batch_size}: {config.model} normalises over the "
+                f"batch and has one value a channel at image_size {config.image_size}: "
+                "use a batch_size of 2 or more"
+            ) from None
+        except DivergenceError as error:
             history = pd.DataFrame(rows, columns=list(EPOCH), dtype=float)
             seconds = float(history["seconds"].sum())
             return _Outcome(history, step_seconds=seconds, message=str(error))

@@ -18,32 +18,58 @@ FORMULAS: dict[str, Callable[..., np.ndarray]] = {
     "f1": lambda tp, tn, p, n: _ratio(2 * tp, tp + n - tn + p),
     "balanced_accuracy": lambda tp, tn, p, n: (_ratio(tp, p) + _ratio(tn, n)) / 2,
 }
-MOST_PAIRS = 50_000_000  # seconds on one core
-CHUNK = 2_000_000
 
 
 @dataclass(frozen=True)
 class Fit:
     """Confusion tables that round to everything printed.
 
+    For given true positives every metric grows with the true negatives, so that
+    those which fit are a run of whole numbers.
+
     Attributes:
-        tp: True positives of each, (M,).
-        tn: True negatives of each, (M,).
+        tp: True positives, (M,).
+        first: Fewest true negatives that fit each, (M,).
+        last: Most of them, (M,).
         positives: Images of the positive class.
         negatives: The others.
     """
 
     tp: np.ndarray
-    tn: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
     positives: int
     negatives: int
 
     def __bool__(self) -> bool:
         return len(self.tp) > 0
 
-    def values(self, quantity: str) -> np.ndarray:
-        """Compute a metric of each table, (M,)."""
-        return FORMULAS[quantity](self.tp, self.tn, self.positives, self.negatives)
+    @property
+    def count(self) -> int:
+        """How many tables fit."""
+        return int((self.last - self.first + 1).sum())
+
+    def ends(self, quantity: str) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the least and the greatest value for each true positives, (M,)."""
+        formula, sides = FORMULAS[quantity], (self.positives, self.negatives)
+        return formula(self.tp, self.first, *sides), formula(self.tp, self.last, *sides)
+
+    def share(self, quantity: str, width: float) -> float:
+        """Bound the share of all printable values of a metric that would fit.
+
+        Args:
+            quantity: The metric.
+            width: The step between two printable values.
+
+        Returns:
+            A fraction of 1.
+        """
+        low, high = ((end / width).astype(np.int64) for end in self.ends(quantity))
+        steps = np.zeros(int(1 / width) + 3, dtype=np.int64)
+        np.add.at(steps, low, 1)
+        np.add.at(steps, high + 1, -1)
+        covered = int((np.cumsum(steps) > 0).sum())
+        return min(1.0, min(covered, self.count) * width)
 
 
 def fit(
@@ -53,7 +79,7 @@ def fit(
     *,
     tp: int | None = None,
     tn: int | None = None,
-) -> Fit | None:
+) -> Fit:
     """Find every confusion table that fits.
 
     Args:
@@ -64,44 +90,43 @@ def fit(
         tn: The true negatives, where they are.
 
     Returns:
-        The tables, none where nothing fits; None where there are too many to try.
+        The tables; none where nothing fits.
 
     Source:
         The idea of Brown and Heathers 2017, doi 10.1177/1948550616673876 (GRIM),
         for tables of two classes.
     """
-    used = {name: each for name, each in printed.items() if name in FORMULAS}
-    total = positives + negatives
-    everything = range(positives + 1), range(negatives + 1)
-    tps = used["recall"].counts(positives) if "recall" in used else everything[0]
-    tns = used["specificity"].counts(negatives) if "specificity" in used else None
-    tps = [k for k in tps if tp is None or k == tp]
-    tns = [k for k in (everything[1] if tns is None else tns) if tn is None or k == tn]
-    right = used["accuracy"].counts(total) if "accuracy" in used else None
-    # Either the other side of the table is tried, or what the accuracy leaves of it.
-    by_accuracy = right is not None and len(right) < len(tns)
-    second = np.asarray(list(right) if by_accuracy else tns, dtype=np.int64)
-    if len(tps) * len(second) > MOST_PAIRS:
-        return None
-    allowed = np.zeros(negatives + 1, dtype=bool)
-    allowed[tns] = True
-    found: list[tuple[np.ndarray, np.ndarray]] = []
-    step = max(1, CHUNK // max(len(second), 1))
-    for start in range(0, len(tps), step):
-        ones = np.asarray(tps[start : start + step], dtype=np.int64)[:, None]
-        first = np.broadcast_to(ones, (len(ones), len(second))).ravel()
-        other = ((second - ones) if by_accuracy else second + 0 * ones).ravel()
-        inside = (other >= 0) & (other <= negatives)
-        first, other = first[inside], other[inside]
-        keep = allowed[other]
-        for name, value in used.items():
-            exact = FORMULAS[name](first, other, positives, negatives)
-            keep &= (exact >= value.low) & (exact <= value.high)
-        found.append((first[keep], other[keep]))
-    nothing = np.empty(0, dtype=np.int64)
-    firsts = np.concatenate([one for one, _ in found]) if found else nothing
-    others = np.concatenate([other for _, other in found]) if found else nothing
-    return Fit(firsts, others, positives, negatives)
+    used = {name: value for name, value in printed.items() if name in FORMULAS}
+    tps = np.arange(positives + 1) if tp is None else np.array([tp])
+    if tn is None:
+        first = np.zeros(len(tps), dtype=np.int64)
+        after = np.full(len(tps), negatives + 1)
+    else:
+        first, after = np.full(len(tps), tn), np.full(len(tps), tn + 1)
+    for name, value in used.items():
+        low, high = value.low, np.nextafter(value.high, np.inf)
+        first = np.maximum(first, _reach(name, tps, low, positives, negatives))
+        after = np.minimum(after, _reach(name, tps, high, positives, negatives))
+    kept = first < after
+    return Fit(tps[kept], first[kept], after[kept] - 1, positives, negatives)
+
+
+def _reach(
+    name: str, tps: np.ndarray, bound: float, positives: int, negatives: int
+) -> np.ndarray:
+    """Find the fewest true negatives at which a metric reaches a bound, by halving.
+
+    Returns:
+        One a number of true positives, (M,); `negatives + 1` where it never does.
+    """
+    low, high = np.zeros(len(tps), dtype=np.int64), np.full(len(tps), negatives + 1)
+    for _ in range(int(negatives + 1).bit_length()):
+        middle = np.minimum((low + high) // 2, negatives)
+        there = FORMULAS[name](tps, middle, positives, negatives) >= bound
+        searching = low < high
+        high = np.where(searching & there, middle, high)
+        low = np.where(searching & ~there, middle + 1, low)
+    return high
 
 
 def _ratio(above: np.ndarray, below: np.ndarray | int) -> np.ndarray:

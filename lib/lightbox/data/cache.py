@@ -105,7 +105,7 @@ def _build(
 ) -> None:
     """Decode all images into a partial file and rename it when it is whole."""
     _require_space(path.parent, int(np.prod(shape, dtype=np.int64)))
-    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial.npy")
+    partial = path.with_name(f"{path.stem}.partial.npy")
     try:
         array = np.lib.format.open_memmap(
             partial, mode="w+", dtype=np.uint8, shape=shape

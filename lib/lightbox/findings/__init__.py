@@ -7,7 +7,13 @@ from lightbox.display import Prose
 from lightbox.divergence import finished_only
 from lightbox.findings.base import Finding, plural
 from lightbox.findings.curves import RULES, read_curves
-from lightbox.findings.versus import Pair, compare_strategies, cost, difference
+from lightbox.findings.versus import (
+    Pair,
+    compare_strategies,
+    cost,
+    difference,
+    patients,
+)
 from lightbox.findings.yardsticks import against_majority, agreement
 from lightbox.results import check_same_data
 from lightbox.words import run_names
@@ -145,8 +151,8 @@ def random_features(runs: Sequence[Any]) -> Finding | None:
 def limits(runs: Sequence[Any]) -> Finding:
     """Say what these seeds on this test set cannot show."""
     seeds = sorted({run.record["config"]["seed"] for run in runs})
-    test = runs[0].predictions[runs[0].predictions["split"] == "test"]
-    images, groups = len(test), int(test["group"].nunique())
+    codes = patients(runs[0])
+    images, groups = len(codes), len(set(codes))
     listed = ", ".join(map(str, seeds))
     be = "This is" if len(seeds) == 1 else "These are"
     en = f"{be} {plural(len(seeds), 'seed')} ({listed}) on 1 test set of "
@@ -164,12 +170,14 @@ def limits(runs: Sequence[Any]) -> Finding:
         )
     if 0 < groups < images:
         en += (
-            f" The images come from {groups:,} patients or slides, while intervals and "
-            f"tests count {images:,} independent images: they are too narrow."
+            f" The images come from {groups:,} patients or slides: the tests between "
+            "runs and the bootstrap intervals go by those, while Wilson intervals "
+            f"count {images:,} independent images and are too narrow."
         )
         zh += (
-            f"影像來自 {groups:,} 位病人（或切片），區間與檢定卻視為 {images:,} "
-            "張獨立影像，因此偏窄。"
+            f"影像來自 {groups:,} 位病人（或切片）："
+            "訓練間的檢定與自助法區間皆以其為單位，"
+            f"Wilson 區間則視為 {images:,} 張獨立影像，因此偏窄。"
         )
     return Finding(
         "limits", en, zh, {"seeds": seeds, "images": images, "groups": groups}

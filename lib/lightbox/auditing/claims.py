@@ -1,0 +1,229 @@
+"""Claims beyond the numbers: ties, val above test, small splits, mixed losses."""
+
+import math
+from collections.abc import Iterator
+from statistics import median
+
+from lightbox.auditing.headings import Column
+from lightbox.auditing.remark import Remark, listed, plural
+from lightbox.auditing.table import PrintedTable, Row
+from lightbox.intervals import ALPHA, wilson
+
+# A 95 % interval wider than this to one side tells no two models apart.
+WIDE = 0.1
+NORMAL = 1.96  # standard errors
+
+
+def ties(table: PrintedTable) -> Iterator[Remark]:
+    """Find leads in accuracy that no test on these images could confirm.
+
+    With b images that only the first got right and c that only the second did, the
+    exact McNemar p is smallest for c = 0, whatever the pairs: 2 ** (1 - b).
+
+    Args:
+        table: The printed table.
+
+    Yields:
+        A finding for each accuracy column whose best row is tied.
+    """
+    for column, rows, total in accuracies_of(table):
+        best = max(rows, key=lambda row: row.values[column].value)
+        top, tied = best.values[column], []
+        for row in sorted(rows, key=lambda row: -row.values[column].value):
+            printed = row.values[column]
+            lead = math.floor((top.high - printed.low) * total)
+            pvalue = min(1.0, 2.0 ** (1 - lead))
+            if row is not best and pvalue >= ALPHA:
+                tied.append((row, lead, pvalue))
+        if not tied:
+            continue
+        count = _right(best, column, total)
+        against = [
+            f"{r.name} ({_right(r, column, total)}, p >= {p:g})" for r, _, p in tied
+        ]
+        yield Remark(
+            "tie",
+            tuple((r.name, column.heading) for r in [best, *(r for r, _, _ in tied)]),
+            f"{column.heading}: {best.name} is highest with {count} of {total} right, "
+            f"but whatever the pairs, exact McNemar cannot tell it from "
+            f"{listed(against)}: a tie.",
+            f"{column.heading}：{best.name} 最高（{total} 張答對 {count} 張），"
+            f"但無論如何配對，精確 McNemar 檢定都無法區分它與 "
+            f"{listed(against, 'zh')}：平手。",
+            {"total": total, "leads": [b for _, b, _ in tied]},
+        )
+
+
+def accuracies_of(table: PrintedTable) -> Iterator[tuple[Column, list[Row], int]]:
+    """Give accuracy columns with the rows that count the same images.
+
+    Args:
+        table: The printed table.
+
+    Yields:
+        The column, its rows, the number of images.
+    """
+    for column in table.columns:
+        if column.quantity != "accuracy" or column.averaged:
+            continue
+        totals: dict[int, list[Row]] = {}
+        for row in table.rows:
+            total = row.count(column.split).images
+            printed = row.values.get(column)
+            if total and printed and not printed.averaged and printed.value <= 1:
+                totals.setdefault(total, []).append(row)
+        for total, rows in totals.items():
+            yield column, rows, total
+
+
+def _right(row: Row, column: Column, total: int) -> str:
+    """Count the right answers, exactly where the printed digits do."""
+    printed = row.values[column]
+    fitting = printed.counts(total)
+    if len(fitting) == 1:
+        return str(fitting[0])
+    return f"about {printed.value * total:.0f}"
+
+
+def small(table: PrintedTable) -> Iterator[Remark]:
+    """Find validation splits that are too small to choose a model or an epoch on.
+
+    Args:
+        table: The printed table.
+
+    Yields:
+        A finding for each size of val whose 95 % interval reaches more than 10
+        points below what the table's accuracies would score there.
+    """
+    accuracies = [
+        row.values[column].value
+        for column in table.columns
+        for row in table.rows
+        if column.quantity == "accuracy" and column in row.values
+    ]
+    typical = min(median(accuracies), 1.0) if accuracies else 0.9
+    for total in dict.fromkeys(row.count("val").images for row in table.rows):
+        if not total:
+            continue
+        right = round(max(typical, 0) * total)
+        low, high = wilson(right, total)
+        if right / total - low <= WIDE:
+            continue
+        rest_en, rest_zh = _subtypes(table, total)
+        yield Remark(
+            "small",
+            (),
+            f"The val split has {total} images, too few to select on: {right} of "
+            f"{total} right has a 95 % Wilson interval of {low:.2f} to {high:.2f}, and "
+            f"one image moves its accuracy by {100 / total:.1f} points{rest_en}.",
+            f"驗證集只有 {total} 張影像，不足以用來選擇模型："
+            f"{total} 張答對 {right} 張時，"
+            f"95 % Wilson 信賴區間為 {low:.2f} 至 {high:.2f}，"
+            f"一張影像即使準確率變動 {100 / total:.1f} 個百分點{rest_zh}。",
+            {"images": total, "right": right, "low": low, "high": high},
+        )
+
+
+def _subtypes(table: PrintedTable, total: int) -> tuple[str, str]:
+    """Name the subtypes that train has and a small val has not."""
+    counts = next(r for r in table.rows if r.count("val").images == total)
+    val, train = counts.count("val").subtypes, counts.count("train").subtypes
+    parts: list[tuple[str, str]] = []
+    for label in dict.fromkeys(label for label, _ in val):
+        held = {kind: k for (name, kind), k in val.items() if name == label and k}
+        lacks = {
+            kind: k for (name, kind), k in train.items() if name == label and k
+        }.keys() - held.keys()
+        if lacks and len(held) == 1:
+            kind, number = next(iter(held.items()))
+            missing = ", ".join(f"{train[label, k]:,} {k}" for k in sorted(lacks))
+            parts.append(
+                (
+                    f"; its {number} {label} images are all {kind}, while train has "
+                    f"{missing}",
+                    f"；其中 {number} 張 {label} 全為 {kind}，而訓練集有 {missing}",
+                )
+            )
+    return "".join(en for en, _ in parts), "".join(zh for _, zh in parts)
+
+
+def gaps(table: PrintedTable) -> Iterator[Remark]:
+    """Find val accuracies above test by more than sampling explains.
+
+    Args:
+        table: The printed table.
+
+    Yields:
+        A finding for each val column, if rows of it exceed their test accuracy by
+        1.96 standard errors of the difference or more.
+    """
+    tests = [c for c in table.columns if _is_accuracy(c, "test") and not c.averaged]
+    for column in (c for c in table.columns if _is_accuracy(c, "val")):
+        above = []
+        for row in table.rows:
+            seen, sizes = (
+                row.values,
+                (row.count("val").images, row.count("test").images),
+            )
+            if not tests or not {column, tests[0]} <= set(seen) or None in sizes:
+                continue
+            val, test = seen[column].value, seen[tests[0]].value
+            spread = sum(
+                p * (1 - p) / n for p, n in zip((val, test), sizes, strict=True)
+            )
+            if val - test > NORMAL * math.sqrt(spread):
+                above.append((row, seen[column], seen[tests[0]], 100 * (val - test)))
+        if not above:
+            continue
+        shown = [f"{r.name} {v.text} / {t.text} ({d:+.1f})" for r, v, t, d in above]
+        yield Remark(
+            "gap",
+            tuple((row.name, column.heading) for row, *_ in above),
+            f"{column.heading}: {len(above)} of {plural(len(table.rows), 'row')} lie "
+            "above their test accuracy by more points than chance explains: "
+            f"{listed(shown)}; val may share patients with train, or test differs.",
+            f"{column.heading}：{len(table.rows)} 列中有 {len(above)} 列高於其測試"
+            f"準確率，差距大於機率所能解釋：{listed(shown, 'zh')}；"
+            "驗證集可能與訓練集有相同病人，或測試集性質不同。",
+            {"rows": len(above), "gaps": [d for *_, d in above]},
+        )
+
+
+def _is_accuracy(column: Column, split: str) -> bool:
+    return column.quantity == "accuracy" and column.split == split
+
+
+def losses(table: PrintedTable) -> Iterator[Remark]:
+    """Find loss columns whose rows were trained with different loss functions.
+
+    Args:
+        table: The printed table.
+
+    Yields:
+        A finding for each loss column.
+    """
+    for column in table.columns:
+        if column.quantity != "loss":
+            continue
+        kinds: dict[str, list[Row]] = {}
+        for row in table.rows:
+            if row.loss.strip() and column in row.values:
+                kinds.setdefault(row.loss.strip(), []).append(row)
+        if len(kinds) < 2:
+            continue
+        shown = []
+        for kind, rows in kinds.items():
+            values = sorted((row.values[column] for row in rows), key=lambda v: v.value)
+            ends = dict.fromkeys((values[0].text, values[-1].text))
+            shown.append(f"{kind} {'–'.join(ends)}")
+        yield Remark(
+            "losses",
+            tuple((r.name, column.heading) for rows in kinds.values() for r in rows),
+            f"{column.heading}: {listed(shown)} are values of {len(kinds)} loss "
+            "functions, each on a scale of its own, and cannot be compared (a focal "
+            "loss is smaller by construction); give NLL, Brier score or ECE for all.",
+            f"{column.heading}：{listed(shown, 'zh')} 是 {len(kinds)} 種損失函數的值，"
+            "尺度各異，不可比較（focal 損失依定義就較小）；"
+            "請一律改用 NLL、Brier 分數或 ECE。",
+            {kind: len(rows) for kind, rows in kinds.items()},
+        )

@@ -1,0 +1,211 @@
+"""Read a printed table: which column is which metric, and how many images it counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from lightbox.auditing.counts import SPLITS, Counts, checked, join
+from lightbox.auditing.headings import COUNTS, METRICS, Column, read_heading
+from lightbox.auditing.values import Printed, parse, whole
+from lightbox.errors import DataError
+
+LABELS = ("run", "name", "model", "network", "method", "模型", "網路", "名稱", "訓練")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a printed table.
+
+    Attributes:
+        name: What it is about.
+        values: What is printed, by column; empty cells are left out.
+        counts: How many images, by split.
+        loss: Name of the loss function it was trained with, or "".
+    """
+
+    name: str
+    values: Mapping[Column, Printed]
+    counts: Mapping[str, Counts]
+    loss: str = ""
+
+    def count(self, split: str) -> Counts:
+        """Give what is known of a split."""
+        return self.counts.get(split, Counts())
+
+
+@dataclass(frozen=True)
+class PrintedTable:
+    """A table that was understood.
+
+    Attributes:
+        source: The file's name.
+        columns: The metrics, in the table's order.
+        rows: Its rows.
+        ignored: Headings of no concern to the audit.
+        counts: Counts that hold for every row, by split.
+    """
+
+    source: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    ignored: tuple[str, ...] = ()
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+
+
+def understand(
+    frame: pd.DataFrame, given: Mapping[str, Counts], source: str
+) -> PrintedTable:
+    """Make sense of a table's headings and cells.
+
+    Args:
+        frame: The cells, text or numbers; metrics as columns or as rows.
+        given: Counts that hold for every row, by split.
+        source: The table's name, for errors.
+
+    Returns:
+        The table.
+
+    Raises:
+        DataError: No heading is a metric, there is no row, or a cell is no number.
+    """
+    cells = frame.astype(object).where(frame.notna(), "").astype(str)
+    if not _understood(cells.columns, source) and len(cells.columns) > 1:
+        first = cells.iloc[:, 0]
+        if _understood(first, source):
+            cells = cells.set_index(first.name).T.rename_axis("run").reset_index()
+    # A second column of the same meaning would be read over the first.
+    headings: dict[Column, str] = {}
+    known: dict[str, Column] = {}
+    for heading in cells.columns:
+        column = _column(heading, cells[heading], source)
+        if column is None:
+            continue
+        key = Column("", column.quantity, column.split, column.stage, column.averaged)
+        if key in headings:
+            raise DataError(
+                f"{source}: {headings[key]!r} and {heading!r} are the same metric of "
+                "the same split; keep one of them"
+            )
+        headings[key], known[heading] = heading, column
+    metrics = [c for c in known.values() if c.quantity in METRICS]
+    if not metrics:
+        shown = ", ".join(map(str, cells.columns)) or "nothing"
+        raise DataError(
+            f"{source}: no column is a metric; it has {shown}; known are "
+            f"{', '.join(METRICS)}, and their names in Chinese"
+        )
+    if cells.empty:
+        raise DataError(f"{source}: there are headings but no rows")
+    lossy = _loss_names(cells)
+    title = _title(cells, [*known, *([lossy] if lossy else [])])
+    given_names = cells[title].str.strip() if title else [""] * len(cells)
+    names = [name or f"row {k}" for k, name in enumerate(given_names, start=1)]
+    scales = {c: _scale(c, cells[c.heading], names, source) for c in metrics}
+    rows = []
+    for name, line in zip(names, cells.to_dict("records"), strict=True):
+        values = {}
+        for column in metrics:
+            text, where = line[column.heading], f"{source}, {name}, {column.heading}"
+            value = parse(text, where=where, scale=scales[column])
+            if value is not None:
+                values[column] = value
+        counts = _counts(line, known, given, f"{source}, {name}")
+        rows.append(Row(name, values, counts, str(line[lossy]) if lossy else ""))
+    used = {*known, title, lossy}
+    ignored = tuple(str(h) for h in cells.columns if h not in used)
+    return PrintedTable(source, tuple(metrics), tuple(rows), ignored, dict(given))
+
+
+def _understood(headings: pd.Index | pd.Series, source: str) -> bool:
+    """Say whether any heading is a metric."""
+    try:
+        found = [read_heading(str(heading)) for heading in headings]
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from None
+    return any(c is not None and c.quantity in METRICS for c in found)
+
+
+def _column(heading: str, cells: pd.Series, source: str) -> Column | None:
+    """Understand a heading, with its cells: `loss` may name functions."""
+    column = read_heading(heading)
+    if column is None:
+        return None
+    if column.quantity == "loss" and not cells.str.contains(r"\d").any():
+        return None
+    return column
+
+
+def _loss_names(cells: pd.DataFrame) -> str | None:
+    """Find the column that names loss functions."""
+    for heading in cells.columns:
+        column = read_heading(heading)
+        words = not cells[heading].str.contains(r"\d").any()
+        if column and column.quantity == "loss" and words:
+            return heading
+    return None
+
+
+def _title(cells: pd.DataFrame, taken: list[str]) -> str | None:
+    """Find the column that says what a row is about."""
+    free = [heading for heading in cells.columns if heading not in taken]
+    for wanted in LABELS:
+        for heading in free:
+            if heading.lower() == wanted and cells[heading].str.strip().any():
+                return heading
+    return free[0] if free else None
+
+
+def _scale(column: Column, cells: pd.Series, names: list[str], source: str) -> int:
+    """Tell per cents from fractions by the heading, or by the largest value."""
+    if column.quantity == "loss" or column.percent:
+        return 100 if column.percent and column.quantity != "loss" else 1
+    large, small = [], []
+    for name, cell in zip(names, cells, strict=True):
+        value = parse(cell, where=f"{source}, {name}, {column.heading}")
+        if value is not None and "%" not in cell and value.value not in (0, 1):
+            side = large if value.value > 1 else small
+            side.append(f"{value.text} ({name})")
+    if large and small:
+        raise DataError(
+            f"{source}, {column.heading}: {small[0]} and {large[0]} in one column; "
+            "write all of them as fractions or all in per cent"
+        )
+    return 100 if large else 1
+
+
+def _counts(
+    line: dict[str, str],
+    known: dict[str, Column],
+    given: Mapping[str, Counts],
+    where: str,
+) -> dict[str, Counts]:
+    """Collect how many images a row is about."""
+    stated: dict[str, dict[str, int]] = {}
+    for heading, column in known.items():
+        if column.quantity in COUNTS:
+            cell = parse(line[heading], where=f"{where}, {heading}", count=True)
+            if cell is not None:
+                stated.setdefault(column.split, {})[column.quantity] = whole(cell)
+    found = {}
+    for split in SPLITS:
+        own, place = stated.get(split, {}), f"{where}, {split}"
+        sides = (("positives", "tp", "fn"), ("negatives", "tn", "fp"))
+        for side, right, wrong in sides:
+            if right in own and wrong in own:
+                own.setdefault(side, own[right] + own[wrong])
+        if "positives" in own and "negatives" in own:
+            own.setdefault("images", own["positives"] + own["negatives"])
+        if "images" in own and "negatives" in own:
+            own.setdefault("positives", own["images"] - own["negatives"])
+            if own["positives"] + own["negatives"] != own["images"]:
+                raise DataError(
+                    f"{place}: {own['positives']} positives and {own['negatives']} "
+                    f"negatives are not {own['images']} images; correct one of them"
+                )
+        kept = ("images", "positives", "tp", "tn")
+        counts = checked(Counts(**{k: own[k] for k in kept if k in own}), place)
+        counts = join(counts, given.get(split, Counts()), place)
+        if counts != Counts():
+            found[split] = counts
+    return found

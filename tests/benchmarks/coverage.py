@@ -1,0 +1,178 @@
+"""Coverage of the 95 % intervals and type I error of the tests, by simulation.
+
+Each study draws 200 to 430 patients with one to four images each and three networks
+of equal worth, whose scores go together within a patient, in part for each network
+by itself. What the reports print is computed by the code that the reports use, and
+held against the population's values.
+
+Run it with `python tests/benchmarks/coverage.py [studies]`; it ends with status 1
+where a rate is outside its limits.
+"""
+
+import sys
+import time
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+from scipy.stats import norm
+
+from lightbox.delong import delong
+from lightbox.evidence import weigh
+from lightbox.intervals import ALPHA, mcnemar, wilson
+from lightbox.progress import track
+from lightbox.replicates import resample_patients, weighted_scores
+from lightbox.significance import all_pairs
+
+STUDIES = 1000
+CLASSES = ["NORMAL", "PNEUMONIA"]
+POSITIVE_SHARE = 0.62
+SEPARATION = 1.9  # between the classes, in standard deviations of a score
+SHARPNESS = 1.3  # of the probabilities: above 1 a network is too sure of itself
+PATIENT, OWN = 0.3, 0.15  # variance by patient: in all networks alike, in each
+IMAGES = [0.55, 0.25, 0.12, 0.08]  # shares of patients with 1, 2, 3, 4 images
+COVERAGE, TYPE_ONE = (0.93, 0.97), 0.055
+
+
+def probability(scores: np.ndarray) -> np.ndarray:
+    """Turn scores into probabilities of the positive class, too sure by a third."""
+    odds = np.log(POSITIVE_SHARE / (1 - POSITIVE_SHARE))
+    return expit(SHARPNESS * (SEPARATION * scores + odds))
+
+
+def population() -> dict[str, float]:
+    """Score a grid of 20,000 quantiles of each class, weighted 31 to 19."""
+    grid = norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    labels = np.repeat([0, 1], len(grid))
+    chances = probability(np.tile(grid, 2) + SEPARATION * (labels - 0.5))
+    weights = np.where(labels == 1, 31, 19)[None]
+    answers = (chances > 0.5).astype(int)
+    both = np.column_stack([1 - chances, chances])
+    found = weighted_scores(labels, answers, both, weights, positive=1)
+    return {name: float(value[0]) for name, value in found.items()}
+
+
+def draw(
+    random: np.random.Generator, shares: list[float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw the test images of one study and three networks' probabilities."""
+    patients = int(random.integers(200, 431))
+    counts = random.choice(len(shares), patients, p=shares) + 1
+    groups = np.repeat(np.arange(patients), counts)
+    sick = (random.random(patients) < POSITIVE_SHARE)[groups]
+    shared = np.sqrt(PATIENT) * random.normal(size=patients)[groups]
+    rest = np.sqrt((1 - PATIENT - OWN) / 2)
+    shared += rest * random.normal(size=len(groups))
+    own = np.sqrt(OWN) * random.normal(size=(3, patients))[:, groups]
+    own += rest * random.normal(size=(3, len(groups)))
+    return groups, sick, probability(SEPARATION * (sick - 0.5) + shared + own)
+
+
+def as_runs(
+    groups: np.ndarray, sick: np.ndarray, chances: np.ndarray
+) -> list[SimpleNamespace]:
+    """Write what was drawn as finished runs have it."""
+    common = pd.DataFrame(
+        {
+            "split": "test",
+            "image": [f"{k:04d}.png" for k in range(len(groups))],
+            "group": [f"p{k}" for k in groups],
+            "label": np.where(sick, *CLASSES[::-1]),
+        }
+    )
+    record = {"data": {"classes": CLASSES, "positive": CLASSES[1]}}
+    runs = []
+    for line in chances:
+        frame = common.assign(
+            predicted=np.where(line > 0.5, *CLASSES[::-1]),
+            prob_NORMAL=1 - line,
+            prob_PNEUMONIA=line,
+        )
+        runs.append(SimpleNamespace(id="", record=record, predictions=frame))
+    return runs
+
+
+def clustered(random: np.random.Generator, truth: dict[str, float]) -> Counter:
+    """Judge one study whose patients have several images."""
+    groups, sick, chances = draw(random, IMAGES)
+    runs = as_runs(groups, sick, chances)
+    patients = resample_patients(runs[0], seed=int(random.integers(2**31)))
+    found = weigh(runs[:1], patients)
+    seen = Counter(
+        {
+            f"coverage: {name}, patients": low <= truth[name] <= high
+            for name, (low, high) in found.bounds.items()
+        }
+    )
+    for name, known in (("DeLong AUROC, patients", groups), ("naive DeLong", None)):
+        low, high = delong(sick, chances, known).interval()
+        seen[f"coverage: {name}"] = low <= truth["auroc"] <= high
+    right = (chances > 0.5) == sick
+    low, high = wilson(int(right[0].sum()), len(sick))
+    seen["coverage: naive Wilson"] = low <= truth["accuracy"] <= high
+    pairs = all_pairs(runs, patients)
+    tests = {"McNemar": "", "DeLong": "delong_", "NLL bootstrap": "nll_"}
+    for name, prefix in tests.items():
+        raw = pairs["pvalue" if not prefix else f"{prefix}p"]
+        seen[f"error: {name}, patients"] = raw[0] < ALPHA
+        family = (pairs[f"{prefix}adjusted"] < ALPHA).any()
+        seen[f"error: {name}, Holm over 3 pairs"] = family
+    seen["error: naive McNemar"] = mcnemar(*right[:2]).pvalue < ALPHA
+    naive = delong(sick, chances).compare()
+    seen["error: naive DeLong"] = naive.pvalue < ALPHA
+    return seen
+
+
+def single(random: np.random.Generator, truth: dict[str, float]) -> Counter:
+    """Judge one study whose patients have one image each."""
+    _, sick, chances = draw(random, [1.0])
+    right = (chances > 0.5) == sick
+    areas = delong(sick, chances)
+    bounds = wilson(int(right[0].sum()), len(sick)), areas.interval()
+    known = truth["accuracy"], truth["auroc"]
+    inside = [
+        low <= value <= high for (low, high), value in zip(bounds, known, strict=True)
+    ]
+    return Counter(
+        {
+            "coverage: Wilson accuracy, independent images": inside[0],
+            "coverage: DeLong AUROC, independent images": inside[1],
+            "error: McNemar, independent images": mcnemar(*right[:2]).pvalue < ALPHA,
+            "error: DeLong, independent images": areas.compare().pvalue < ALPHA,
+        }
+    )
+
+
+def verdict(name: str, rate: float) -> str:
+    """Hold a rate against its limits; what is naive is shown for comparison."""
+    if "naive" in name:
+        return "images taken as independent: for comparison"
+    if name.startswith("error"):
+        return "ok" if rate <= TYPE_ONE else "TOO HIGH"
+    if "ece" in name:  # a bound by construction
+        return "ok (at least)" if rate >= COVERAGE[0] else "TOO LOW"
+    return "ok" if COVERAGE[0] <= rate <= COVERAGE[1] else "OUTSIDE"
+
+
+def main(studies: int = STUDIES) -> int:
+    """Simulate, print a table of rates, and say whether all are within limits."""
+    started, truth = time.perf_counter(), population()
+    random, seen = np.random.default_rng(20240229), Counter()
+    for _ in track(range(studies), "simulated studies", studies, "studies"):
+        seen.update(single(random, truth))
+        seen.update(clustered(random, truth))
+    lines = sorted(seen.items(), key=lambda item: ("naive" in item[0], item[0]))
+    print(f"\n{'':52}{'%':>6}")
+    verdicts = []
+    for name, count in lines:
+        verdicts.append(verdict(name, count / studies))
+        print(f"{name:52}{100 * count / studies:6.1f}  {verdicts[-1]}")
+    seconds = time.perf_counter() - started, time.process_time()
+    print(f"{studies} studies, {seconds[0]:.0f} s, {seconds[1]:.0f} s of processor")
+    return int(any(word.isupper() for text in verdicts for word in text.split()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))

@@ -1,0 +1,165 @@
+"""Where an epoch's time goes, beside the limit: one line a part.
+
+    .venv/bin/python tests/benchmarks/distance.py
+    OMP_NUM_THREADS=1 .venv/bin/python tests/benchmarks/distance.py --cpu --train 64
+
+Random images of the size asked for (what they show does not matter here), ResNet-18,
+the machine's own precision. `--cpu` counts the seconds of the processor and not those
+on the clock: with one thread, they hold on a machine that does other things too. On a
+GPU the parts wait for the device, so that their sum is more than the epoch's.
+"""
+
+import argparse
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lightbox import checkpoint, models, training
+from lightbox.devices import Compute, hardware, resolve
+from lightbox.examples import Images
+from lightbox.gradients import Gradients, batches
+from lightbox.limit import RATE, step_limit, synchronize
+from lightbox.weights import Preprocessing
+
+
+class Stopwatch:
+    """Adds up the seconds of wrapped functions, by the name of their part."""
+
+    def __init__(self, clock: Callable[[], float], device: str):
+        self.clock, self.device = clock, device
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    def wrap(self, holder: Any, name: str, part: str) -> None:
+        """Replace `holder.name` by one that is timed."""
+        inner = getattr(holder, name)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            synchronize(self.device)
+            started = self.clock()
+            result = inner(*args, **kwargs)
+            synchronize(self.device)
+            self.seconds[part] += self.clock() - started
+            return result
+
+        setattr(holder, name, timed)
+
+
+def build(compute: Compute) -> nn.Module:
+    """Make the network, the same each time."""
+    torch.manual_seed(0)
+    network, _ = models.build("resnet18", "none", num_classes=2, channels=1)
+    return network.to(compute.device, memory_format=torch.channels_last)
+
+
+def epochs(
+    images: Images, train: np.ndarray, val: np.ndarray, given: argparse.Namespace
+) -> None:
+    """Train one epoch and begin a second, so that the first writes its state."""
+
+    def stop(row: dict[str, float]) -> None:
+        raise StopIteration
+
+    compute, network = resolve(), build(resolve())
+    recipe = training.Recipe(2, given.batch, learning_rate=RATE, patience=0, seed=0)
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            training.fit(
+                network,
+                images,
+                recipe,
+                train=train,
+                val=val,
+                training={name for name, _ in network.named_modules()},
+                compute=compute,
+                on_epoch=stop,
+                unfinished=Path(place) / "state.pt",
+            )
+        except StopIteration:
+            synchronize(compute.device)
+
+
+def main() -> None:
+    """Take turns between the limit and the epoch, then print medians."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--train", type=int, default=512)
+    parser.add_argument("--val", type=int, default=128)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--cpu", action="store_true")
+    given = parser.parse_args()
+    compute, count = resolve(), given.train + given.val
+    draw = np.random.default_rng(0)
+    images = Images(
+        draw.integers(0, 256, (count, given.size, given.size, 1), dtype=np.uint8),
+        np.arange(count) % 2,
+        Preprocessing((0.5,), (0.25,), "bilinear"),
+        train=np.arange(given.train),
+        device=compute.device,
+    )
+    train, val = np.arange(given.train), np.arange(given.train, count)
+    clock = time.process_time if given.cpu else time.perf_counter
+    watch = Stopwatch(clock, compute.device)
+    # `step_limit` is timed by its own clock; steps alone, then validation alone.
+    time.perf_counter, wall = clock, time.perf_counter
+    measured: dict[str, list[float]] = defaultdict(list)
+    inputs, labels = images.batch(torch.arange(given.batch)), images.labels
+    labels = labels[: given.batch]
+    steps = len(batches(torch.from_numpy(train), given.batch))
+    checks = -(-given.val // given.batch)
+    for _ in range(given.repeats):
+        for part, counts in {"steps": (steps, 0), "validation": (0, checks)}.items():
+            seconds = step_limit(
+                build(compute),
+                inputs,
+                labels,
+                compute=compute,
+                steps=counts[0],
+                eval_steps=counts[1],
+            )
+            measured[f"limit: {part}"].append(seconds)
+        original = (Images.batch, Gradients.of, training.evaluate, checkpoint.save)
+        step = torch.optim.Adam.step
+        watch.seconds.clear()
+        watch.wrap(torch.optim.Adam, "step", "optimizer")
+        watch.wrap(Images, "batch", "batches")
+        watch.wrap(Gradients, "of", "gradients")
+        watch.wrap(training, "evaluate", "validation")
+        watch.wrap(checkpoint, "save", "checkpoint")
+        started = clock()
+        epochs(images, train, val, given)
+        whole = clock() - started
+        torch.optim.Adam.step = step
+        Images.batch, Gradients.of, training.evaluate, checkpoint.save = original
+        parts = dict(watch.seconds)
+        known = ("gradients", "optimizer", "validation", "checkpoint")
+        measured["epoch: forward, backward, batches"].append(parts["gradients"])
+        measured["   of the epoch: gathering batches"].append(parts["batches"])
+        measured["epoch: optimizer"].append(parts["optimizer"])
+        measured["epoch: validation"].append(parts["validation"])
+        measured["epoch: checkpoint"].append(parts["checkpoint"])
+        rest = whole - sum(parts[name] for name in known)
+        measured["epoch: rest (order, best weights, sums)"].append(rest)
+        measured["epoch: whole"].append(whole)
+    time.perf_counter = wall
+    medians = {name: float(np.median(values)) for name, values in measured.items()}
+    limit = medians["limit: steps"] + medians["limit: validation"]
+    kind = "processor seconds" if given.cpu else "seconds"
+    print(
+        f"{hardware(compute.device)}, {compute.precision}; {kind}, share of the limit"
+    )
+    for name, value in medians.items():
+        print(f"{name:42}{value:9.3f}{value / limit:9.1%}")
+
+
+if __name__ == "__main__":
+    main()
