@@ -233,6 +233,23 @@ def test_means_over_seeds_are_no_counts():
     assert rules(frame) == []
 
 
+def test_the_report_of_scikit_learn(tmp_path):
+    path = tmp_path / "report.csv"
+    lines = [
+        ",precision,recall,f1-score,support",
+        "NORMAL,0.9655,0.4786,0.6400,234",
+        "PNEUMONIA,0.7598,0.9897,0.8597,390",
+        "accuracy,,,0.7981,624",
+        "macro avg,0.8627,0.7342,0.7499,624",
+    ]
+    path.write_text("\n".join(lines))
+    counts = stated({"test": 624}, {})
+    assert [r for r in examine(path, counts=counts).remarks if r.wrong] == []
+    path.write_text("\n".join(lines).replace("0.8597", "0.8697"))
+    (found,) = [r for r in examine(path, counts=counts).remarks if r.wrong]
+    assert found.entries == (("PNEUMONIA", "f1-score"),)
+
+
 def test_metrics_may_stand_in_rows():
     frame = pd.DataFrame(
         {
@@ -312,6 +329,8 @@ def test_a_section_audits_its_own_part_of_the_source(monkeypatch):
         ("model,epochs\na,3\n", "no column is a metric; it has model, epochs"),
         ("model,acuracy\na,0.9\n", "did you mean 'accuracy'"),
         ("model,accuracy\na,high\n", "a, accuracy: 'high' is no number"),
+        ("model,accuracy\na,1e400\n", "'1e400' is no number"),
+        ("model,accuracy\na,84,84\n", "more cells than headings"),
         ("accuracy,acc\n0.9,0.9\n", "the same metric"),
         ("accuracy\n0.9\n92\n", r"0\.9 \(row 1\) and 92 \(row 2\) in one column"),
         ("n,positives,accuracy\n10,12,0.9\n", "12 positives among 10 images"),
@@ -417,6 +436,40 @@ def test_numbers_without_a_cause_are_flagged(values):
     right = 0.625 * values[1] + 0.375 * values[3]
     assume(abs(right - values[0]) > 20)  # else accuracy follows from the two
     assert [r for r in examine(pd.DataFrame([row]), counts=CHEST).remarks if r.wrong]
+
+
+CELLS = ["0.9", "92.3", "0", "1", "", "–", "0.8 ± 0.1", "87,3", "abc", "-0.2", "50 %"]
+HEADINGS = [
+    "accuracy",
+    "召回率",
+    "F1",
+    "loss",
+    "n",
+    "positives",
+    "TP",
+    "TN",
+    "model",
+    "",
+]
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.lists(st.sampled_from(HEADINGS), min_size=1, max_size=5, unique=True).flatmap(
+        lambda names: st.fixed_dictionaries(
+            {
+                name: st.lists(st.sampled_from(CELLS), min_size=2, max_size=2)
+                for name in names
+            }
+        )
+    )
+)
+def test_any_table_is_audited_or_refused_in_one_line(columns):
+    try:
+        said = list(examine(pd.DataFrame(columns), counts=CHEST).frame("zh")["finding"])
+    except DataError as error:
+        said = [str(error)]
+    assert all(text and "\n" not in text for text in said)
 
 
 def test_every_fit_is_found():

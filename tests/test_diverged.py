@@ -71,6 +71,12 @@ DISPLAYS = [
     lb.zoo_table,
     lb.zoo_costs,
     lb.zoo_scatter,
+    lb.evidence_table,
+    lb.ties_table,
+    lb.pairs_table,
+    lb.roc_curves,
+    lb.reliability_diagram,
+    lb.calibration_table,
     lambda runs, language: lb.depth_groups(runs, language, shallow_below=30),
     lambda runs, language: lb.zoo_conclusion(runs, language, shallow_below=30),
 ]

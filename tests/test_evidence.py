@@ -14,6 +14,7 @@ from lightbox.evidence import evidence_table, short_names, weigh
 from lightbox.findings.versus import patients as codes_of
 from lightbox.intervals import holm
 from lightbox.metrics import score_run
+from lightbox.operating import operating_points
 from lightbox.replicates import NAMES, resample_patients
 from lightbox.significance import all_pairs, pairs_table, ties_table
 from lightbox.ties import pairwise, tie_letters
@@ -223,6 +224,39 @@ def test_runs_on_other_data_are_refused():
     for table in (evidence_table, pairs_table, ties_table):
         with pytest.raises(DataError, match="2 different data sets"):
             table(runs)
+
+
+def test_operating_points_by_hand():
+    run = make_run(num_test=300)
+    frame = run.predictions
+    # On val 0.3 parts the classes; on test it finds every positive, and 20 others.
+    sick = frame["label"] == "PNEUMONIA"
+    test, count = frame["split"] == "test", (~sick).groupby(frame["split"]).cumsum()
+    chance = np.where(sick, 0.4, np.where(test & (count <= 20), 0.35, 0.2))
+    frame["prob_PNEUMONIA"], frame["prob_NORMAL"] = chance, 1 - chance
+    table = operating_points([run])
+    assert table.frame["Threshold"].tolist() == ["0.5", "0.30"]
+    usual, own = table.csv.iloc[0], table.csv.iloc[1]
+    positives = int((sick & test).sum())
+    negatives = 300 - positives
+    assert usual["test_sensitivity"] == 0
+    assert own["test_sensitivity"] == 1
+    assert own["test_specificity"] == pytest.approx((negatives - 20) / negatives)
+    assert own["test_precision"] == pytest.approx(positives / (positives + 20))
+    assert own["test_accuracy"] == pytest.approx(280 / 300)
+    assert table.frame["Prec."].iloc[0] == "–"
+    assert "門檻" in operating_points([run], "zh").caption
+
+
+def test_operating_points_where_val_chooses_none():
+    run = make_run()
+    healthy = "split == 'test' or label == 'NORMAL'"
+    run = replace(run, predictions=run.predictions.query(healthy))
+    table = operating_points([run])
+    assert table.frame["Threshold"].tolist() == ["0.5", "–"]
+    assert len(table.csv) == 1
+    three = make_run(classes=("a", "b", "c"), positive=None)
+    assert operating_points([three]).markdown == ""
 
 
 def test_without_test_images_there_is_no_evidence():

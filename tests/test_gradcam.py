@@ -13,6 +13,7 @@ from torch import nn
 
 from lightbox import attribution, data, models, runs
 from lightbox.display import Callout, Figure
+from lightbox.durable import checksum
 from lightbox.errors import LightboxError
 from lightbox.freezing import fingerprint
 from lightbox.gallery import answers
@@ -196,23 +197,35 @@ def made_run(folder, model, size):
     return run, SimpleNamespace(data=dataset)
 
 
+def keep_weights(network, run):
+    """Write weights into a run's folder as the store does, with their checksum."""
+    run.folder.mkdir(exist_ok=True)
+    path = run.folder / "model.safetensors"
+    save_file(network.state_dict(), path)
+    run.record["sha256"] = {path.name: checksum(path)}
+
+
 @pytest.mark.parametrize(("language", "text"), [("en", "patches"), ("zh", "區塊")])
 def test_a_vision_transformer_gets_a_remark(tmp_path, language, text):
     run, section = made_run(tmp_path, "vit_s2_patch10", 40)
     network, _ = models.build(
         "vit_s2_patch10", "none", num_classes=2, channels=1, image_size=40
     )
-    save_file(network.state_dict(), tmp_path / "model.safetensors")
+    keep_weights(network, run)
     answer = grad_cam(section, [run], language)
     assert isinstance(answer, Callout)
     assert text in answer.markdown
 
 
 def test_weights_that_are_gone_or_of_another_network_are_refused(tmp_path):
-    run, section = made_run(tmp_path, "conv_model", 32)
+    run, section = made_run(tmp_path / "run", "conv_model", 32)
+    network, _ = models.build("alexnet", "none", num_classes=2, channels=1)
+    keep_weights(network, run)
     with pytest.raises(LightboxError, match="delete the run's folder and run again"):
         grad_cam(section, [run])
-    network, _ = models.build("alexnet", "none", num_classes=2, channels=1)
-    save_file(network.state_dict(), tmp_path / "model.safetensors")
-    with pytest.raises(LightboxError, match="delete the run's folder and run again"):
+    (run.folder / "model.safetensors").unlink()
+    with (
+        pytest.warns(UserWarning, match="damaged"),
+        pytest.raises(LightboxError, match="run its section again"),
+    ):
         grad_cam(section, [run])

@@ -10,6 +10,7 @@ import nbformat
 import pypandoc
 import pytest
 import yaml
+from fontTools.ttLib import TTFont
 
 from lightbox.errors import ReportError
 from lightbox.report.words import is_cjk
@@ -200,3 +201,22 @@ def test_translations_that_cannot_be_used_are_named(tmp_path, translations, mess
     notebook, path = own(tmp_path, "One.", translations=translations)
     with pytest.raises(ReportError, match=message):
         translated(notebook, path, "zh")
+
+
+def test_every_chinese_character_of_ours_is_in_the_bundled_font(project):
+    fonts = project / "lib/lightbox/report/fonts"
+    known = TTFont(fonts / "NotoSansCJKtc-Regular.otf").getBestCmap()
+    library = [
+        path
+        for path in (project / "lib").rglob("*.py")
+        # Headings of tables that others typed, in simplified characters too.
+        if path.name not in {"headings.py", "build.py"}
+    ]
+    files = [*library, *(project / "notebooks").rglob("*.yaml")]
+    missing = {
+        (character, path.name)
+        for path in files
+        for character in path.read_text(encoding="utf-8")
+        if is_cjk(character) and ord(character) not in known
+    }
+    assert not missing

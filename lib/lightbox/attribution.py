@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lightbox import models
-from lightbox.store import MODEL, StoreError
+from lightbox.store import StoreError, read_weights
 from lightbox.weights import AUXILIARY, NO_WEIGHTS
 
 
@@ -41,8 +40,7 @@ def rebuild(run: Any) -> tuple[nn.Module, str]:
         taking gradients; and the name of its head.
 
     Raises:
-        StoreError: The weights are not in the run's folder, or are another
-            network's.
+        StoreError: The weights are damaged or gone, or are another network's.
     """
     config, data = run.record["config"], run.record["data"]
     with _untouched_dice():
@@ -58,14 +56,14 @@ def rebuild(run: Any) -> tuple[nn.Module, str]:
     if config["model"] in AUXILIARY and pretrained and data["channels"] == 3:
         # No part of the weights: such a network converts RGB inside.
         network.transform_input = True
-    path = run.folder / MODEL
+    state = read_weights(run)
     try:
-        network.load_state_dict(load_file(path))
-    except (OSError, RuntimeError) as error:
+        network.load_state_dict(state)
+    except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise StoreError(
-            f"the weights of run {run.id} in {path} cannot be used ({reason}): delete "
-            "the run's folder and run again"
+            f"the weights of run {run.id} in {run.folder} cannot be used ({reason}): "
+            "delete the run's folder and run again"
         ) from None
     return network.eval().requires_grad_(False), head
 

@@ -1,6 +1,7 @@
 """Runs whose loss left the finite numbers: left out of displays, and said so."""
 
 import html
+import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -52,7 +53,7 @@ def finished_only(
     """Give a display the runs that were tested, and name the others below it.
 
     Args:
-        display: Takes runs, then a language.
+        display: Takes `runs` and a `language`.
 
     Returns:
         The display; a sentence where every run diverged.
@@ -66,7 +67,7 @@ def unless_all_diverged(
     """Show a sentence in place of a display where every run diverged.
 
     Args:
-        display: Takes runs, then a language; tells of diverged runs itself.
+        display: Takes `runs` and a `language`; tells of diverged runs itself.
 
     Returns:
         The display.
@@ -76,21 +77,26 @@ def unless_all_diverged(
 
 def _wrapped(display: Any, *, keep: bool) -> Any:
     """Wrap a display; `keep` hands it the diverged runs too."""
+    signature = inspect.signature(display)
 
     @wraps(display)
-    def shown(runs: Sequence[Any], language: str = "en", **options: Any) -> Any:
+    def shown(*given: Any, **options: Any) -> Any:
+        bound = signature.bind(*given, **options)
+        bound.apply_defaults()
+        runs, language = list(bound.arguments["runs"]), bound.arguments["language"]
         lost = [run for run in runs if has_diverged(run)]
         if lost and len(lost) == len(runs):
             return Prose(_say("none", language, lines=_lines(runs, language)))
         if not lost or keep:
-            return display(runs, language, **options)
+            return display(*given, **options)
         names = [
             name
-            for run, name in zip(runs, run_names(list(runs), language), strict=True)
+            for run, name in zip(runs, run_names(runs, language), strict=True)
             if has_diverged(run)
         ]
         note = _say("out", language, names=_joined(names, language))
-        return _noted(display(finished(runs), language, **options), note)
+        bound.arguments["runs"] = finished(runs)
+        return _noted(display(*bound.args, **bound.kwargs), note)
 
     return shown
 

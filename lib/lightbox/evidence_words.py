@@ -90,6 +90,15 @@ PAIRS: dict[str, tuple[str, str]] = {
         "shown.",
         "以中位的一組而言，僅 {discordant} 張影像對錯不同，任何差距皆無法分辨。",
     ),
+    "caption_operating": (
+        "Scores on the {images:,} test images at the usual threshold of 0.5 and below "
+        "it at the one with the highest Youden's J on val, frozen before test. "
+        "Sensitivity, precision and F1 are those of {positive}, whose probability the "
+        "threshold is on.",
+        "{images:,} 張測試影像在一般門檻 0.5 下的分數，"
+        "其下為驗證集上 Youden J 最大的門檻（測試前已固定）。"
+        "敏感度、精確率與 F1 皆指 {positive}，門檻即為其機率。",
+    ),
     "caption_calibration": (
         "One temperature a run, fitted on its val images by NLL, and what it does to "
         "the {images:,} test images. Above 1 it softens a network that is too sure of "

@@ -12,6 +12,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from lightbox.display import Figure, Prose, escape_markdown
+from lightbox.divergence import finished_only
 from lightbox.errors import DataError
 from lightbox.results import check_same_data
 from lightbox.seeing import best_run, literal, seeing_words, shortened
@@ -25,6 +26,7 @@ LINE = 72 * (WIDTH / COLUMNS - 0.04)  # points that a line below a tile may take
 BELOW = 0.78  # inches of the text below a tile
 
 
+@finished_only
 def error_gallery(
     section: Any,
     runs: Sequence[Any],

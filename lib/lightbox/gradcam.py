@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from lightbox.display import Callout, Figure, escape_markdown
+from lightbox.divergence import finished_only
 from lightbox.gallery import BELOW, answers, describe, pixels_of, show
 from lightbox.results import check_same_data
 from lightbox.seeing import best_run, seeing_words
@@ -25,6 +26,7 @@ OPACITY = 0.5  # of the map over the image
 COLORS = "inferno"
 
 
+@finished_only
 def grad_cam(
     section: Any,
     runs: Sequence[Any],

@@ -19,6 +19,7 @@ from lightbox.calibration import (
     scaled,
 )
 from lightbox.display import Figure
+from lightbox.divergence import finished_only
 from lightbox.metrics import score_run
 from lightbox.results import check_same_data
 from lightbox.seeing import literal, seeing_words
@@ -58,6 +59,7 @@ class Calibrated:
     errors: tuple[float, float]
 
 
+@finished_only
 def reliability_diagram(
     runs: Sequence[Any], language: str = "en", *, label: str = "fig-reliability"
 ) -> Figure:

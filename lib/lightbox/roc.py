@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from lightbox.display import Figure, Prose
+from lightbox.divergence import finished_only
 from lightbox.resampling import RESAMPLES, group_weights
 from lightbox.results import check_same_data
 from lightbox.roc_bands import GRID, Curves, Task, curves
@@ -23,6 +24,7 @@ DASHES = ("-", "--", ":", "-.")
 LEGEND_LETTERS = 92
 
 
+@finished_only
 def roc_curves(
     runs: Sequence[Any], language: str = "en", *, label: str = "fig-roc"
 ) -> Figure | Prose:

@@ -129,11 +129,11 @@ def read_weights(run: Run) -> dict[str, Any]:
         StoreError: The run diverged and kept none; or the file is damaged, and the
             run was set aside: its section trains it again.
     """
-    if run.diverged:
+    if run.record["result"]["diverged"]:
         raise StoreError(f"run {run.id} diverged, so it kept no weights")
     path = run.folder / MODEL
     with writing(f"the weights of run {run.id}", path.parent, verb="read from"):
-        whole = path.is_file() and checksum(path) == run.record["sha256"][MODEL]
+        whole = path.is_file() and checksum(path) == run.record["sha256"].get(MODEL)
     if not whole:
         reason = f"{MODEL} is missing or does not match its checksum"
         then = "its section trains it again when it is run"

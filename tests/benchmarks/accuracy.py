@@ -31,7 +31,7 @@ def areas(precision: str, given: argparse.Namespace) -> list[float]:
         SECTION,
         {
             "dataset": "folder",
-            "data_dir": str(REAL),
+            "data_dir": str(given.folder),
             "models": ["resnet18"],
             "weights": "none",
             "strategies": ["fine_tuning"],
@@ -44,7 +44,7 @@ def areas(precision: str, given: argparse.Namespace) -> list[float]:
         },
     )
     # The order of the seeds is the plan's; the set and its split are one.
-    dataset = data.open_dataset("folder", REAL, seed=0)
+    dataset = data.open_dataset("folder", given.folder, seed=0)
     plan.check(settings)
     found = []
     for run in runs.run_all(settings, dataset):
@@ -63,9 +63,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--folder", type=Path, default=REAL, help="of two classes")
     given = parser.parse_args()
-    if not REAL.is_dir():
-        raise SystemExit("the real radiographs (../shared/data) are not here")
+    if not given.folder.is_dir():
+        raise SystemExit(f"{given.folder} is not here")
     compute = resolve()
     if compute.precision == "float32":
         raise SystemExit("this machine computes in float32 anyway: nothing to compare")

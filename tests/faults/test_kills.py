@@ -79,9 +79,8 @@ def test_kills_at_random_moments_lose_nothing(images, expected, tmp_path, tell):
         shutil.rmtree(home / "runs")
         if studies % 2:  # also while features are computed and images decoded
             shutil.rmtree(home / "data")
-    tell(
-        "SIGKILL at a random moment", kills, lost, wrong, f"{studies} studies finished"
-    )
+    said = f"{midway} left a run unfinished; studies finished: {studies}"
+    tell("SIGKILL at a random moment", kills, lost, wrong, said)
     assert "damaged" not in log.read_text()
     assert lost == wrong == 0
 

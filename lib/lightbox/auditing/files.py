@@ -1,5 +1,6 @@
 """Read a table's file as text, digit for digit."""
 
+import warnings
 from io import StringIO
 from pathlib import Path
 
@@ -43,14 +44,22 @@ def load(path: Path) -> pd.DataFrame:
         lines = [line.strip().strip("|") for line in lines]
         lines = [line for line in lines if set(line) - set("|-: ")]
     try:
-        frame = pd.read_csv(
-            StringIO("\n".join(lines)),
-            sep=mark,
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-            index_col=False,
-        )
+        with warnings.catch_warnings():
+            # Else pandas drops what stands to the right of the last heading.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                StringIO("\n".join(lines)),
+                sep=mark,
+                dtype=str,
+                keep_default_na=False,
+                skipinitialspace=True,
+                index_col=False,
+            )
+    except pd.errors.ParserWarning:
+        raise DataError(
+            f"{path}: a row has more cells than headings; write 84.84 for 84,84, or "
+            "put quotes around a cell with a comma"
+        ) from None
     except (ValueError, pd.errors.ParserError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is no table ({reason})") from None

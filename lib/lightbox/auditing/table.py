@@ -1,7 +1,7 @@
 """Read a printed table: which column is which metric, and how many images it counts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -11,6 +11,8 @@ from lightbox.auditing.values import Printed, parse, whole
 from lightbox.errors import DataError
 
 LABELS = ("run", "name", "model", "network", "method", "模型", "網路", "名稱", "訓練")
+# Rows of scikit-learn's classification_report that are means over classes.
+AVERAGES = ("accuracy", "macro avg", "weighted avg", "micro avg", "samples avg")
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def understand(
             text, where = line[column.heading], f"{source}, {name}, {column.heading}"
             value = parse(text, where=where, scale=scales[column])
             if value is not None:
-                values[column] = value
+                mean = value.averaged or name.lower() in AVERAGES
+                values[column] = replace(value, averaged=mean)
         counts = _counts(line, known, given, f"{source}, {name}")
         rows.append(Row(name, values, counts, str(line[lossy]) if lossy else ""))
     used = {*known, title, lossy}

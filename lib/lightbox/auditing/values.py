@@ -75,7 +75,10 @@ def parse(text: str, *, where: str, scale: int = 1, count: bool = False):
     if shown.lower() in MISSING:
         return None
     match = _NUMBER.fullmatch(shown)
-    if not match:
+    if (
+        not match
+        or len(re.sub(r"\D", "", match["number"].lower().partition("e")[2])) > 2
+    ):
         raise DataError(
             f"{where}: {text!r} is no number; write one such as 0.873 or 87.3, or "
             "leave the cell empty"

@@ -27,6 +27,7 @@ LIMIT_BYTES = 8_000_000
 # Beyond Big5 level 1: characters of given and family names, of medicine and
 # chemistry, of Hong Kong and of everyday spelling variants.
 EXTRA = (
+    "熵閾"  # of statistics
     "堃瑄筠晞喆瑀祐宸彥翊昀妍婕妤玟珮瑜璿瑩瑋瑤瑾璇璟琬琰琳琪琦琛琮珊珈珣珩玥玨"
     "彣彧祺禎禕禔禛禹秉穎筑筱箴綉綺緁縈羿翃翎翔翰耘聿芃芊芮芷芸苡茜茹荃荷莘莛莞"
     "莓菀菁菡萱葳葶蒨蓁蓓蓉蔚蕎蕙薇薰藍藝蘊蘅衍裬褘詠詩詡諠諭謙譽豫賢赫軒輊迦逸"
