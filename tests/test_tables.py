@@ -9,15 +9,10 @@ from example_runs import make_run, study
 
 from lightbox import tables
 from lightbox.errors import ParameterError
+from lightbox.model_names import model_name
 from lightbox.results import COLUMNS
 from lightbox.vocabulary import PAIRS
-from lightbox.words import (
-    LANGUAGES,
-    model_name,
-    run_names,
-    strategy_name,
-    words,
-)
+from lightbox.words import LANGUAGES, run_names, strategy_name, words
 
 
 def bold_cells(table):

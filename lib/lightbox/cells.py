@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from lightbox.metrics import Scores
+from lightbox.model_names import model_name
 from lightbox.words import (
-    model_name,
     set_names,
     setting,
     setting_title,

@@ -6,7 +6,8 @@ from lightbox.checklist_data import Facts, Said
 from lightbox.divergence import finished
 from lightbox.findings.base import interval, percent, plural
 from lightbox.metrics import score_run
-from lightbox.words import model_name, run_names
+from lightbox.model_names import model_name
+from lightbox.words import run_names
 
 # A figure or table that shows what an item asks for, by the beginning of its label.
 CALIBRATION = {

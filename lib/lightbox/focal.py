@@ -12,6 +12,7 @@ from lightbox.cells import ABSENT, accuracies, spread
 from lightbox.display import Figure, Table
 from lightbox.divergence import finished_only
 from lightbox.metrics import score_run
+from lightbox.model_names import model_name
 from lightbox.results import check_same_data
 from lightbox.style import PALETTE, WIDTH, theme
 from lightbox.thresholds import (
@@ -21,13 +22,7 @@ from lightbox.thresholds import (
     recalls,
     threshold_of,
 )
-from lightbox.words import (
-    model_name,
-    seed_groups,
-    setting,
-    strategy_name,
-    words,
-)
+from lightbox.words import seed_groups, setting, strategy_name, words
 
 
 def loss_heads(runs: Sequence[Any], language: str = "en") -> list[dict[str, str]]:

@@ -14,10 +14,10 @@ from lightbox.cells import ABSENT
 from lightbox.display import Figure, Prose
 from lightbox.divergence import unless_all_diverged
 from lightbox.grids import kept_val_accuracy
+from lightbox.model_names import model_name
 from lightbox.results import check_same_data
 from lightbox.style import MAX_HEIGHT, POINTS, WIDTH, letters, theme, wrapped
 from lightbox.words import (
-    model_name,
     set_names,
     setting,
     setting_title,

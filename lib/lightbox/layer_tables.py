@@ -6,9 +6,10 @@ import torch
 from lightbox import models
 from lightbox.anatomy import layer_table
 from lightbox.display import Table
+from lightbox.model_names import model_name
 from lightbox.section import Section
 from lightbox.weights import NO_WEIGHTS
-from lightbox.words import model_name, words
+from lightbox.words import words
 
 # A network of more weighted or pooling layers is shown block by block.
 MOST_ROWS = 30

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure as Drawing
 from numpy.typing import ArrayLike
 
 from lightbox.display import Figure, Prose
+from lightbox.model_names import model_name
 from lightbox.style import PALETTE, WIDTH, theme
-from lightbox.words import model_name, words
+from lightbox.words import words
 
 SMOOTHING = 5  # points of the moving average; batches are noisy
 CEILING = 3  # times the first loss: above it the divergence hides the descent

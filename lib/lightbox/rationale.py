@@ -7,9 +7,9 @@ from lightbox import models
 from lightbox.anatomy import anatomy
 from lightbox.architectures import OWN
 from lightbox.display import Prose
+from lightbox.model_names import model_name
 from lightbox.params import TrainingParameters
 from lightbox.weights import NO_WEIGHTS
-from lightbox.words import model_name
 
 # What each family is tried for: English, then Traditional Chinese.
 _REASONS = {

@@ -11,15 +11,9 @@ from lightbox.comparing import comparison
 from lightbox.display import Table
 from lightbox.divergence import finished_only
 from lightbox.metrics import score_run
+from lightbox.model_names import model_name
 from lightbox.results import check_same_data
-from lightbox.words import (
-    model_name,
-    setting,
-    setting_title,
-    strategy_name,
-    varying,
-    words,
-)
+from lightbox.words import setting, setting_title, strategy_name, varying, words
 
 __all__ = ["comparison", "decimals", "from_frame", "per_class", "split_table"]
 

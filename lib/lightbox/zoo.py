@@ -11,8 +11,9 @@ from lightbox.cells import ABSENT, accuracies, decimals, spread
 from lightbox.display import Table
 from lightbox.divergence import finished, unless_all_diverged
 from lightbox.metrics import score_run
+from lightbox.model_names import model_name
 from lightbox.results import check_same_data, results_frame
-from lightbox.words import model_name, run_names, seed_groups, words
+from lightbox.words import run_names, seed_groups, words
 
 MEGA, GIGA = 1e6, 1e9
 # Columns that a network is described by, beside its results: English, Chinese.

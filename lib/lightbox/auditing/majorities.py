@@ -50,7 +50,7 @@ def majority(table: PrintedTable) -> Iterator[Remark]:
 def _imbalance(shares: dict[str, tuple[str, int, int]]) -> Remark:
     """Say what each split's majority is."""
     parts_en = [
-        f"{split} {100 * count / total:.1f} % {name} ({count:,} of {total:,})"
+        f"{100 * count / total:.1f} % {name} in {split} ({count:,} of {total:,})"
         for split, (name, count, total) in shares.items()
     ]
     parts_zh = [
@@ -61,9 +61,9 @@ def _imbalance(shares: dict[str, tuple[str, int, int]]) -> Remark:
     return Remark(
         "imbalance",
         (),
-        f"The classes are imbalanced: {listed(parts_en)}; always giving that answer is "
-        "right so often.",
-        f"類別不平衡：{listed(parts_zh, 'zh')}；一律如此作答即有此準確率。",
+        f"The majority: {listed(parts_en)}; always giving that answer is right "
+        "as often.",
+        f"多數類別：{listed(parts_zh, 'zh')}；一律如此作答即有此準確率。",
         {split: count / total for split, (_, count, total) in shares.items()},
     )
 

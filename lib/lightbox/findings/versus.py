@@ -12,9 +12,10 @@ from lightbox.errors import DataError
 from lightbox.findings.base import Finding, interval, p_text, percent
 from lightbox.intervals import ALPHA, Paired, holm, mcnemar
 from lightbox.metrics import score_run
+from lightbox.model_names import model_name
 from lightbox.replicates import sorted_test
 from lightbox.resampling import group_codes
-from lightbox.words import SETTINGS, model_name, strategy_name
+from lightbox.words import SETTINGS, strategy_name
 
 # Two runs differ in their strategy alone: all else is equal, the model included.
 _SAME = ("model", *SETTINGS)
