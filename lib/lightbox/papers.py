@@ -52,6 +52,16 @@ IMAGENET = (
     "challenge. International Journal of Computer Vision 115:211–252, 2015. "
     "doi:10.1007/s11263-015-0816-y."
 )
+# Behind what sections 01 and 04 show of runs.
+EVIDENCE = (
+    "Guo C, Pleiss G, Sun Y, Weinberger KQ. On calibration of modern neural networks. "
+    "ICML 2017. arXiv:1706.04599.",
+    "Piepho HP. An algorithm for a letter-based representation of all-pairwise "
+    "comparisons. Journal of Computational and Graphical Statistics 13(2):456–466, "
+    "2004. doi:10.1198/1061860043515.",
+    "Selvaraju RR, Cogswell M, Das A, et al. Grad-CAM: visual explanations from deep "
+    "networks via gradient-based localization. ICCV 2017. arXiv:1610.02391.",
+)
 # Behind every table: intervals, tests, seeds, and the programs that compute.
 ALWAYS = (
     "Wilson EB. Probable inference, the law of succession, and statistical inference. "
@@ -60,6 +70,13 @@ ALWAYS = (
     "McNemar Q. Note on the sampling error of the difference between correlated "
     "proportions or percentages. Psychometrika 12(2):153–157, 1947. "
     "doi:10.1007/BF02295996.",
+    "DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two or more "
+    "correlated receiver operating characteristic curves: a nonparametric approach. "
+    "Biometrics 44(3):837–845, 1988. doi:10.2307/2531595.",
+    "Obuchowski NA. Nonparametric analysis of clustered ROC curve data. Biometrics "
+    "53(2):567–578, 1997. doi:10.2307/2533958.",
+    "Efron B. Better bootstrap confidence intervals. Journal of the American "
+    "Statistical Association 82(397):171–185, 1987. doi:10.2307/2289144.",
     "Holm S. A simple sequentially rejective multiple test procedure. Scandinavian "
     "Journal of Statistics 6(2):65–70, 1979.",
     "Bouthillier X, Delaunay P, Bronzi M, et al. Accounting for variance in machine "
@@ -79,7 +96,7 @@ def cited(runs: Sequence[Any]) -> list[str]:
         References, sorted by their first author.
     """
     configs = [run.record["config"] for run in runs]
-    found = set(ALWAYS)
+    found = set(ALWAYS) | (set(EVIDENCE) if runs else set())
     for config in configs:
         fitting = [name for name in NETWORKS if config["model"].startswith(name)]
         if fitting:

@@ -54,7 +54,8 @@ def read_labels(path: Path) -> dict[str, int]:
     try:
         rows = pd.read_csv(path, encoding="utf-8-sig", dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise DataError(f"label file {str(path)!r} cannot be read: {error}") from error
+        reason = " ".join(str(error).split())
+        raise DataError(f"label file {str(path)!r} cannot be read: {reason}") from error
     rows.columns = rows.columns.str.strip()
     if missing := [name for name in ("ID", "Disease_Risk") if name not in rows]:
         raise DataError(
