@@ -5,13 +5,14 @@ BIN := .venv/bin
 READY := .venv/.lightbox-ready
 UV := $(BIN)/uv
 
-.PHONY: help report test smoke faults lab check lock clean
+.PHONY: help report test smoke faults bench lab check lock clean
 
 help:
 	@echo "make report   the demo report: reports/demo/report.{html,pdf}"
 	@echo "make test     the test suite"
 	@echo "make smoke    every study, small, on phantoms and real radiographs"
 	@echo "make faults   kills, full disks, bad input: minutes, and a table at the end"
+	@echo "make bench    speed beside the tutorial loop, Lightning and fastai, as ratios"
 	@echo "make lab      JupyterLab with the Lightbox kernel"
 	@echo "make check    formatting and lint, notebooks included"
 	@echo "make lock     renew requirements.lock from pyproject.toml"
@@ -29,6 +30,10 @@ smoke: $(READY)
 
 faults: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --quiet
+
+# The peers get an environment of their own, .venv/peers.
+bench: $(READY)
+	$(BIN)/python tests/benchmarks/peers.py
 
 lab: $(READY)
 	$(BIN)/python -m ipykernel install --sys-prefix --name lightbox \

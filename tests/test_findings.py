@@ -29,6 +29,12 @@ def run_of(val_loss, *, train_loss=None, train=None, val=None, **options):
     return make_run(history=history, **options)
 
 
+def in_parts(images):
+    run = run_of(DOWN, batch_size=32)
+    run.record["result"]["micro_batch"] = images
+    return run
+
+
 # Rule: curves that must trigger it, curves that must not.
 CASES = {
     "kept_epoch": ([run_of(DOWN), run_of([0.5])], []),
@@ -100,6 +106,7 @@ CASES = {
         [run_of(DOWN, counts={"val": {"NORMAL": 8, "PNEUMONIA": 8}})],
         [run_of(DOWN)],
     ),
+    "cut_batches": ([in_parts(8)], [in_parts(32), in_parts(None), run_of(DOWN)]),
 }
 
 

@@ -50,6 +50,8 @@ def run_one(config: Config, dataset: Dataset, *, weights: str) -> Run:
             # Two runs at a time on the same cores take longer than one by one.
             with store.locked("training"):
                 run = train(identity, config, dataset, weights=weights)
+        # Also where a process was killed between the run's end and this line.
+        store.forget_unfinished(identity)
     # A run may be kept under another set's label: the id does not depend on it.
     run.record["config"]["name"] = config.name
     return run

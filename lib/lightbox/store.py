@@ -38,6 +38,7 @@ __all__ = [
     "code_version",
     "digest",
     "find",
+    "forget_unfinished",
     "locked",
     "problem",
     "read_predictions",
@@ -186,10 +187,22 @@ def unfinished_path(identity: str) -> Path:
         identity: The run's id.
 
     Returns:
-        A file beside its folder, there only while the run is under way or broken
-        off.
+        A file beside its folder, there while the run is under way or broken off.
     """
     return paths.runs() / f".{identity}.unfinished.pt"
+
+
+def forget_unfinished(identity: str) -> None:
+    """Remove the state of a run that is finished now.
+
+    Args:
+        identity: Its id, whose lock the caller holds.
+
+    Raises:
+        StoreError: The disk is gone.
+    """
+    with writing("the end of a run", paths.runs()):
+        unfinished_path(identity).unlink(missing_ok=True)
 
 
 def write(

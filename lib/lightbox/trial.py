@@ -14,7 +14,6 @@ from lightbox import anatomy, features, losses, store
 from lightbox.augmentation import light
 from lightbox.data import Dataset
 from lightbox.devices import Compute
-from lightbox.durable import writing
 from lightbox.environment import PeakMemory, environment
 from lightbox.examples import Examples
 from lightbox.freezing import fingerprint, frozen_tensors
@@ -124,6 +123,7 @@ def train(identity: str, config: Config, dataset: Dataset, *, weights: str) -> R
             "message": outcome.message,
             "train_seconds": feature_seconds + float(outcome.history["seconds"].sum()),
             "feature_seconds": feature_seconds,
+            "micro_batch": outcome.micro_batch,
             "train_images_per_second": seen / seconds if seen and seconds else None,
             # Of vectors where the features are constants: the head alone.
             "inference_images_per_second": speed,
@@ -144,10 +144,7 @@ def train(identity: str, config: Config, dataset: Dataset, *, weights: str) -> R
         "environment": environment(config.device),
     }
     state = None if outcome.message else network.state_dict()
-    run = store.write(identity, record, outcome.history, predictions, state)
-    with writing("the end of a run", unfinished.parent):
-        unfinished.unlink(missing_ok=True)
-    return run
+    return store.write(identity, record, outcome.history, predictions, state)
 
 
 @dataclass
@@ -158,6 +155,7 @@ class _Outcome:
     best_epoch: int = 0
     stopped: str = "divergence"
     step_seconds: float = 0.0
+    micro_batch: int | None = None
     message: str = ""
 
 
@@ -222,7 +220,13 @@ def _fit(
             history = pd.DataFrame(rows, columns=list(EPOCH), dtype=float)
             seconds = float(history["seconds"].sum())
             return _Outcome(history, step_seconds=seconds, message=str(error))
-    return _Outcome(done.history, done.best_epoch, done.stopped, done.step_seconds)
+    return _Outcome(
+        done.history,
+        done.best_epoch,
+        done.stopped,
+        done.step_seconds,
+        done.micro_batch,
+    )
 
 
 def _data_record(dataset: Dataset) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from lightbox.baseline import majority_answer
 from lightbox.display import escape_markdown
 from lightbox.findings.base import Finding, percent, plural
 from lightbox.findings.steps import (
+    cut_batches,
     plateau,
     rate_too_high,
     rate_too_low,
@@ -200,6 +201,7 @@ RULES: tuple[Rule, ...] = (
     stopped,
     still_improving,
     val_too_small,
+    cut_batches,
 )
 
 

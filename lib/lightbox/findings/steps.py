@@ -93,3 +93,20 @@ def val_too_small(run: Any) -> Finding | None:
         f"{100 * width:.0f} 個百分點。",
         {"images": images, "width": width},
     )
+
+
+def cut_batches(run: Any) -> Finding | None:
+    """Say that the device's memory did not hold a batch at once."""
+    batch = run.record["config"]["batch_size"]
+    parts = run.record["result"].get("micro_batch") or batch
+    if parts >= batch:
+        return None
+    return Finding(
+        "cut_batches",
+        f"The device's memory did not hold {batch} images at once: from then on at "
+        f"most {parts} went through together and their gradients were summed; "
+        "BatchNorm saw the smaller parts.",
+        f"裝置記憶體無法一次容納 {batch} 張影像：其後每次至多 {parts} 張，"
+        "再將梯度相加；BatchNorm 所見為較小的批次。",
+        {"batch_size": batch, "micro_batch": parts},
+    )
