@@ -200,7 +200,9 @@ def test_a_loss_that_is_not_finite_stops_with_the_remedy():
     network = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 2))
     with torch.no_grad():
         network[1].weight.fill_(1e38)
-    with pytest.raises(TrainingError, match=r"not finite at epoch 1 .*learning_rate"):
+    with pytest.raises(
+        TrainingError, match=r"not finite at epoch 1, step \d+ of \d+ .*learning_rate"
+    ):
         run(network, {"", "0", "1"})
 
 

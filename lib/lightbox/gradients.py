@@ -53,6 +53,9 @@ class Gradients:
         """Set the sums to zero."""
         zero = torch.zeros((), device=self._compute.device)
         self.loss_sum, self.correct = zero, zero.clone()
+        # A sum that has left the finite numbers never comes back: this counts the
+        # steps before.
+        self.finite_steps = zero.clone()
 
     def of(self, positions: Tensor) -> None:
         """Compute the gradient of a batch's mean loss.
@@ -74,6 +77,7 @@ class Gradients:
         # On the device: reading them here would wait for every step.
         self.loss_sum = self.loss_sum + sums[0]
         self.correct = self.correct + sums[1]
+        self.finite_steps = self.finite_steps + torch.isfinite(self.loss_sum)
 
     def _passes(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Go forward and backward part by part; sum loss and hits."""

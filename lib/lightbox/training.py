@@ -197,16 +197,17 @@ def fit(
             "seconds": time.perf_counter() - started,
         }
         if not np.isfinite([row["train_loss"], val_loss]).all():
+            step = min(int(gradients.finite_steps) + 1, steps)
             raise DivergenceError(
-                f"the loss is not finite at epoch {epoch} (train {row['train_loss']}, "
-                f"val {val_loss}) with learning_rate {recipe.learning_rate:g}: lower "
-                "it tenfold, or set precision: float32"
+                f"the loss is not finite at epoch {epoch}, step {step} of {steps} "
+                f"(train {row['train_loss']}, val {val_loss}) with learning_rate "
+                f"{recipe.learning_rate:g}: lower it tenfold, or set precision: float32"
             )
         rows.append(row)
         if val_loss < best_loss:
             best_loss, best_epoch = val_loss, epoch
             best_state = {k: v.clone() for k, v in network.state_dict().items()}
-        if unfinished is not None and epoch < recipe.epochs:
+        if unfinished is not None:
             states = [part.state_dict() for part in parts]
             state = {
                 "parts": states,
