@@ -101,7 +101,7 @@ def test_the_command_renders_nothing_of_a_tampered_table(kept, tmp_path, monkeyp
 
     runs, folder = kept(study()), tmp_path / "report"
     path = notebook(folder, runs, [(0, "test_accuracy", "0.8512")])
-    monkeypatch.setattr(binding, "_execute_all", lambda *_: [Execution(path, None)])
+    monkeypatch.setattr(binding, "execute", lambda *_, **__: Execution(path, None))
     chosen = Study("demo", tmp_path, {"01": {}})
     for name in (binding.COMMAND, binding.STUDY, binding.REPORT):
         monkeypatch.setenv(name, "")

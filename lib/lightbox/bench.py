@@ -15,7 +15,8 @@ from torch import nn
 
 from lightbox import features, models
 from lightbox.data import decode, phantoms
-from lightbox.devices import Compute, hardware, resolve
+from lightbox.devices import Compute, resolve
+from lightbox.environment import hardware
 from lightbox.examples import Examples, Images, Vectors
 from lightbox.gradients import batches
 from lightbox.limit import RATE, step_limit, synchronize

@@ -65,17 +65,10 @@ def make(
     os.environ[STUDY] = str(study.folder)
     os.environ[REPORT] = str(folder)
     with stoppable():
-        executions = _execute_all(study, folder, console)
-        # After the kernels: rendering is in this process and needs none of theirs.
-        from lightbox.auditing import gate
-        from lightbox.report import book, extract
+        executions = _execute_all(study, folder, console, formats)
+        from lightbox.report import book
 
         with console.status("rendering"):
-            for done in executions:
-                gate.check_results(done.notebook)
-            for done in executions:
-                _render_one(done.notebook, formats)
-                extract.extract(done.notebook, done.notebook.parent)
             files = book.render(
                 [done.notebook for done in executions], folder, formats=formats
             )
@@ -83,8 +76,13 @@ def make(
     return Bound(files, failed)
 
 
-def _execute_all(study: Study, folder: Path, console: Console) -> list[Execution]:
-    """Execute the notebooks, the summary after the others, under live lines."""
+def _execute_all(
+    study: Study, folder: Path, console: Console, formats: tuple[str, ...]
+) -> list[Execution]:
+    """Execute and render the notebooks under live lines.
+
+    The summary is executed after the others, while those are rendered.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
     progress = Progress(*columns, console=console, transient=True)
     stopping = threading.Event()
@@ -112,12 +110,29 @@ def _execute_all(study: Study, folder: Path, console: Console) -> list[Execution
         warnings.simplefilter("ignore")  # papermill's, on types it cannot infer
         try:
             # Never in this thread, which signals interrupt wherever it is.
-            return [*pool.map(one, first), *pool.map(one, last)]
+            executions = list(pool.map(one, first))
+            summary = pool.map(one, last)
+            pool.submit(_render_all, executions, formats).result()
+            ended = list(summary)
+            pool.submit(_render_all, ended, formats).result()
+            return [*executions, *ended]
         except KeyboardInterrupt:
             stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
             end_children()
             raise
+
+
+def _render_all(executions: list[Execution], formats: tuple[str, ...]) -> None:
+    """Audit the notebooks' tables, and only then write their documents."""
+    from lightbox.auditing import gate
+    from lightbox.report import extract
+
+    for done in executions:
+        gate.check_results(done.notebook)
+    for done in executions:
+        _render_one(done.notebook, formats)
+        extract.extract(done.notebook, done.notebook.parent)
 
 
 def _render_one(notebook: Path, formats: tuple[str, ...]) -> None:

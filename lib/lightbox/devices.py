@@ -95,27 +95,6 @@ def _native_precision(device: str) -> str:
     return "float32"
 
 
-def hardware(device: str) -> str:
-    """Describe what a run computes on.
-
-    Args:
-        device: `cpu`, `cuda` or `mps`.
-
-    Returns:
-        One line, such as `AMD EPYC, 2 threads`.
-    """
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    if device == "mps":
-        return "Apple GPU (MPS)"
-    model = "CPU"
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            names = (line.split(":", 1)[1] for line in lines if "model name" in line)
-            model = next(names, model).strip()
-    return f"{model}, {torch.get_num_threads()} threads"
-
-
 def seed_everything(seed: int) -> None:
     """Set every random source and ask torch for deterministic kernels.
 

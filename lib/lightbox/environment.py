@@ -8,10 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lightbox import paths
-from lightbox.devices import hardware
 
 PACKAGES = ("lightbox", "torch", "torchvision", "numpy", "pandas", "scikit-learn")
 
@@ -29,6 +26,8 @@ class PeakMemory:
     def __init__(self, device: str):
         self._device = device
         if device == "cuda":
+            import torch
+
             torch.cuda.reset_peak_memory_stats()
         elif Path("/proc/self/clear_refs").exists():
             # A container may forbid it: the mark is then older.
@@ -38,6 +37,8 @@ class PeakMemory:
     def read(self) -> int | None:
         """Give the peak in bytes, or None where it is not known."""
         if self._device == "cuda":
+            import torch
+
             return torch.cuda.max_memory_allocated()
         status = Path("/proc/self/status")
         if not status.exists():
@@ -47,11 +48,12 @@ class PeakMemory:
         return int(peak.split()[1]) * 1024 if peak else None
 
 
-def environment(device: str) -> dict[str, Any]:
-    """Say where and with what a run was made.
+def environment(device: str | None) -> dict[str, Any]:
+    """Say where and with what a run or a page was made.
 
     Args:
-        device: What it computed on.
+        device: What it computed on; None where nothing was computed by torch, which
+            is then not imported.
 
     Returns:
         Commit, packages, Python, platform, hardware, UTC time.
@@ -61,9 +63,41 @@ def environment(device: str) -> dict[str, Any]:
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "hardware": hardware(device),
+        "hardware": hardware(device) if device else processor(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def hardware(device: str) -> str:
+    """Describe what a run computes on.
+
+    Args:
+        device: `cpu`, `cuda` or `mps`.
+
+    Returns:
+        One line, such as `AMD EPYC, 2 threads`.
+    """
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    if device == "mps":
+        return "Apple GPU (MPS)"
+    return f"{processor()}, {torch.get_num_threads()} threads"
+
+
+def processor() -> str:
+    """Name the processor.
+
+    Returns:
+        Its model where the system tells it, else `CPU`.
+    """
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return "CPU"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    names = (line.split(":", 1)[1] for line in lines if "model name" in line)
+    return next(names, "CPU").strip()
 
 
 def commit() -> str:

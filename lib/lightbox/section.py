@@ -104,19 +104,22 @@ class Section:
         Returns:
             The box that the report prints.
         """
-        from lightbox.devices import resolve
         from lightbox.environment import environment
 
-        settings = self.settings
-        device = getattr(settings, "device", "cpu")
-        compute = resolve(device, getattr(settings, "precision", "auto"))
-        made = environment(compute.device)
+        settings, compute = self.settings, None
+        if isinstance(settings, TrainingParameters):
+            # torch, which takes seconds, where something trains and nowhere else.
+            from lightbox.devices import resolve
+
+            compute = resolve(settings.device, settings.precision)
+        made = environment(compute and compute.device)
+        hardware = made["hardware"] + (f"; {compute.precision}" if compute else "")
         packages = ", ".join(f"{k} {v}" for k, v in made["packages"].items())
         facts = [
             ["commit", made["commit"]],
             ["data", f"{self.data.card.title}, fingerprint {self.data.fingerprint}"],
             ["parameters", _flat(settings.model_dump())],
-            ["hardware", f"{made['hardware']}; {compute.precision}"],
+            ["hardware", hardware],
             ["versions", f"Python {made['python']}, {packages}"],
             ["made", made["finished"]],
         ]

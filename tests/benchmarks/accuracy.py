@@ -17,7 +17,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from lightbox import data, paths, plan, runs
-from lightbox.devices import hardware, resolve
+from lightbox.devices import resolve
+from lightbox.environment import hardware
 from lightbox.params import validate
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -22,7 +22,8 @@ import torch
 from torch import nn
 
 from lightbox import checkpoint, models, training
-from lightbox.devices import Compute, hardware, resolve
+from lightbox.devices import Compute, resolve
+from lightbox.environment import hardware
 from lightbox.examples import Images
 from lightbox.gradients import Gradients, batches
 from lightbox.limit import RATE, step_limit, synchronize

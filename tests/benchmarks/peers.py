@@ -27,7 +27,8 @@ from comparing_systems import TITLES, compared, shown, write_down
 from PIL import Image
 
 from lightbox import paths
-from lightbox.devices import hardware, resolve
+from lightbox.devices import resolve
+from lightbox.environment import hardware
 from lightbox.progress import Progress
 
 HERE = Path(__file__).resolve().parent

@@ -29,6 +29,13 @@ RULES = {
     "losses": ("Losses", "損失函數"),
 }
 
+ASKED = {
+    "en": "The printed values are audited like any other table: could whole images "
+    "have given them, and all of them at once?",
+    "zh": "印出的數值與其他表格一樣接受稽核：整數張影像能否得出這些數值，"
+    "又能否同時成立？",
+}
+
 
 def metric_audit(
     source: str | Path | pd.DataFrame,
@@ -67,7 +74,8 @@ def reference_audit(section: Section, language: str = "en") -> Prose | None:
         language: `"en"` or `"zh"`.
 
     Returns:
-        A bullet a finding; None where the study has no printed values for it.
+        What is asked of them, and a bullet a finding; None where the study has no
+        printed values for it.
     """
     words(language)
     folder = os.environ.get(STUDY, "")
@@ -78,9 +86,10 @@ def reference_audit(section: Section, language: str = "en") -> Prose | None:
     rows = printed[printed["notebook"] == section.name]
     if rows.empty:
         return None
-    found = beside(path)
-    counts = read_counts(found) if found else {}
-    return _prose(examine(rows, counts=counts, name=REFERENCE), language)
+    known = beside(path)
+    counts = read_counts(known) if known else {}
+    found = _prose(examine(rows, counts=counts, name=REFERENCE), language)
+    return Prose(ASKED[language] + "\n\n" + found.markdown)
 
 
 def by_split(given: int | Mapping[str, int] | None, name: str) -> dict[str, int]:
