@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lightbox.words import LANGUAGES, words
+from lightbox.words import look_up, words
 
 PAIRS: dict[str, tuple[str, str]] = {
     "accuracy": ("Accuracy, %", "準確率，%"),
@@ -126,6 +126,4 @@ def evidence_words(language: str) -> Mapping[str, str]:
     Raises:
         ParameterError: If the language is neither of the two.
     """
-    common = words(language)
-    column = LANGUAGES.index(language)
-    return {**common, **{key: pair[column] for key, pair in PAIRS.items()}}
+    return {**words(language), **look_up(PAIRS, language)}

@@ -15,7 +15,8 @@ from lightbox.params import TransferParameters
 from lightbox.plan import configurations
 from lightbox.runs import run_one
 from lightbox.section import Section
-from lightbox.words import run_names
+from lightbox.seeing import best_run
+from lightbox.words import look_up, run_names
 
 _WORDS = {
     "off": (
@@ -93,7 +94,7 @@ def leakage_table(
     settings = section.settings
     assert isinstance(settings, TransferParameters)
     table = section.data.table
-    words = {key: pair[language == "zh"] for key, pair in _WORDS.items()}
+    words = look_up(_WORDS, language)
     if not (table["group"] != "").any():
         return Prose(words["nothing"].format(images=f"{len(table):,}"))
     if not settings.leakage:
@@ -108,9 +109,10 @@ def leakage_table(
         split_by="image",
         classes=settings.classes,
     )
-    if not finished(runs):
+    kept = finished(runs)
+    if not kept:
         return Prose(words["diverged"])
-    best = lowest_val_loss(runs)
+    best = kept[best_run(kept)]
     plan = {
         store.run_id(config, section.data.fingerprint): (config, weights)
         for config, weights in configurations(settings)
@@ -138,18 +140,6 @@ def leakage_table(
     )
     caption = words["caption"].format(run=run_names([best], language)[0])
     return Table(shown, label, caption, csv=frame, file="leakage.csv")
-
-
-def lowest_val_loss(runs: Sequence[Any]) -> Any:
-    """Choose a run as one may: by val, never by test.
-
-    Args:
-        runs: Runs, at least one of them not diverged.
-
-    Returns:
-        The run whose val NLL is lowest; the first of equals.
-    """
-    return min(finished(runs), key=lambda run: score_run(run, "val")["nll"])
 
 
 def _row(run: Any, data: Dataset, by: str) -> dict[str, Any]:

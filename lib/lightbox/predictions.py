@@ -1,6 +1,7 @@
 """Predictions as arrays: checked once, scored image by image."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,24 @@ def checked_arrays(
             f"sum to 1, first in row {int(np.argmax(wrong))} of the split"
         )
     return labels, answers, probabilities
+
+
+def split_arrays(run: Any, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Check a run's predictions on a split and turn them into arrays.
+
+    Args:
+        run: A finished run.
+        split: `"train"`, `"val"` or `"test"`.
+
+    Returns:
+        As `checked_arrays`, in the order of the file.
+
+    Raises:
+        DataError: As `checked_arrays`.
+    """
+    data = run.record["data"]
+    rows = run.predictions[run.predictions["split"] == split]
+    return checked_arrays(rows, data["classes"], data["positive"])
 
 
 def image_nll(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ from lightbox.cells import ABSENT, heads, spread
 from lightbox.display import Table
 from lightbox.divergence import finished_only
 from lightbox.evidence_words import evidence_words
-from lightbox.predictions import checked_arrays, image_brier, image_nll
-from lightbox.replicates import run_arrays
+from lightbox.metrics import score_run
+from lightbox.predictions import image_brier, image_nll, split_arrays
 from lightbox.results import check_same_data
 from lightbox.words import seed_groups
 
@@ -30,10 +30,8 @@ def recalibrate(run: Any) -> dict[str, float]:
         `temperature`; `ece`, `nll` and `brier` on test as trained, and the same
         with `_scaled` behind their names. All NaN where a split has no images.
     """
-    data = run.record["data"]
-    rows = run.predictions[run.predictions["split"] == "val"]
-    val_labels, _, val = checked_arrays(rows, data["classes"], data["positive"])
-    labels, answers, test, _ = run_arrays(run)
+    val_labels, _, val = split_arrays(run, "val")
+    labels, answers, test = split_arrays(run, "test")
     names = ["temperature", *MEASURES, *(f"{name}_scaled" for name in MEASURES)]
     if not (len(val_labels) and len(labels)):
         return dict.fromkeys(names, math.nan)
@@ -88,7 +86,7 @@ def calibration_table(
             row[terms["before"].format(name=terms[name])] = cells[name]
             row[terms["after"].format(name=terms[name])] = cells[f"{name}_scaled"]
         rows.append(row)
-    images = len(run_arrays(runs[0])[0])
+    images = score_run(runs[0]).num_images
     caption = terms["caption_calibration"].format(images=images, bins=BINS)
     if any(len(group) > 1 for group in groups):
         caption += terms["caption_seeds"]

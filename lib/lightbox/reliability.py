@@ -21,6 +21,7 @@ from lightbox.calibration import (
 from lightbox.display import Figure
 from lightbox.divergence import finished_only
 from lightbox.metrics import score_run
+from lightbox.predictions import split_arrays
 from lightbox.results import check_same_data
 from lightbox.seeing import literal, seeing_words
 from lightbox.style import (
@@ -148,26 +149,18 @@ def calibrate(run: Any) -> Calibrated:
         The bins; those after the temperature are missing where val has no error,
         or no right answer, and any temperature could still be bettered.
     """
-    val, val_labels = _arrays(run, "val")
-    test, labels = _arrays(run, "test")
+    val_labels, val_answers, val = split_arrays(run, "val")
+    labels, answers, test = split_arrays(run, "test")
     before = reliability_bins(test, labels)
-    right = test.argmax(axis=1) == labels
+    right = answers == labels
     error = ece(test.max(axis=1, initial=0), right)
-    val_right = val.argmax(axis=1) == val_labels
+    val_right = val_answers == val_labels
     if val_right.all() or not val_right.any():
         return Calibrated(before, None, math.nan, (error, math.nan))
     temperature = fit_temperature(val, val_labels)
     mended = scaled(test, temperature)
     errors = error, ece(mended.max(axis=1, initial=0), right)
     return Calibrated(before, reliability_bins(mended, labels), temperature, errors)
-
-
-def _arrays(run: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give the probabilities (N, K) and the true classes' positions (N,)."""
-    rows = run.predictions[run.predictions["split"] == split]
-    classes = list(run.record["data"]["classes"])
-    chances = rows[[f"prob_{name}" for name in classes]].to_numpy(dtype=float)
-    return chances, np.array([classes.index(name) for name in rows["label"]], dtype=int)
 
 
 def _errors(found: Calibrated, terms: Any, wide: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lightbox.metrics import score_run
-from lightbox.words import LANGUAGES, words
+from lightbox.words import look_up
 
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 PAIRS: dict[str, tuple[str, str]] = {
@@ -183,9 +183,7 @@ def seeing_words(language: str) -> Mapping[str, str]:
     Raises:
         ParameterError: If the language is neither of the two.
     """
-    words(language)
-    column = LANGUAGES.index(language)
-    return {key: pair[column] for key, pair in PAIRS.items()}
+    return look_up(PAIRS, language)
 
 
 def literal(text: str) -> str:

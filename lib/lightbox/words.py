@@ -23,13 +23,29 @@ def words(language: str) -> Mapping[str, str]:
     Raises:
         ParameterError: If the language is neither of the two.
     """
+    return look_up(PAIRS, language)
+
+
+def look_up(pairs: Mapping[str, tuple[str, str]], language: str) -> dict[str, str]:
+    """Choose one language of pairs of words.
+
+    Args:
+        pairs: English and Chinese by key.
+        language: `"en"` or `"zh"` (Traditional Chinese).
+
+    Returns:
+        A mapping from key to word or sentence.
+
+    Raises:
+        ParameterError: If the language is neither of the two.
+    """
     if language not in LANGUAGES:
         raise ParameterError(
             f"language {language!r} is not known; choose 'en' or 'zh'"
             f"{did_you_mean(str(language), LANGUAGES)}"
         )
     column = LANGUAGES.index(language)
-    return {key: pair[column] for key, pair in PAIRS.items()}
+    return {key: pair[column] for key, pair in pairs.items()}
 
 
 def strategy_name(strategy: str, language: str = "en") -> str:

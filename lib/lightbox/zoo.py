@@ -13,7 +13,7 @@ from lightbox.divergence import finished, unless_all_diverged
 from lightbox.metrics import score_run
 from lightbox.model_names import model_name
 from lightbox.results import check_same_data, results_frame
-from lightbox.words import run_names, seed_groups, words
+from lightbox.words import look_up, run_names, seed_groups, words
 
 MEGA, GIGA = 1e6, 1e9
 # Columns that a network is described by, beside its results: English, Chinese.
@@ -109,7 +109,7 @@ def zoo_table(
     Raises:
         DataError: If there is no run, or runs differ in their data.
     """
-    numbers, terms, heads = costs(runs), words(language), _heads(language)
+    numbers, terms, heads = costs(runs), words(language), look_up(_HEADERS, language)
     rows = _rows(runs)
     several = any(len(row) > 1 for row in rows)
     firsts = numbers.iloc[[row[0] for row in rows]]
@@ -172,7 +172,7 @@ def zoo_costs(
     Raises:
         DataError: If there is no run, or runs differ in their data.
     """
-    numbers, terms, heads = costs(runs), words(language), _heads(language)
+    numbers, terms, heads = costs(runs), words(language), look_up(_HEADERS, language)
     rows = _rows(runs)
     shown = pd.DataFrame(
         {
@@ -203,11 +203,6 @@ def zoo_costs(
         }[language]
     csv = numbers.assign(run_id=[run.id for run in runs])
     return Table(shown, label, caption, csv=csv, file="costs.csv")
-
-
-def _heads(language: str) -> dict[str, str]:
-    """Look the headers up."""
-    return {key: pair[language == "zh"] for key, pair in _HEADERS.items()}
 
 
 def _rows(runs: Sequence[Any]) -> list[list[int]]:

@@ -9,6 +9,7 @@ from lightbox.display import Table
 from lightbox.divergence import finished_only
 from lightbox.findings.base import Finding, interval, percent, plural
 from lightbox.tables import decimals
+from lightbox.words import look_up
 from lightbox.zoo import costs, names
 
 # English, Chinese.
@@ -44,7 +45,7 @@ def depth_groups(
     Raises:
         DataError: If there is no run, or runs differ in their data.
     """
-    heads = {key: pair[language == "zh"] for key, pair in _HEADERS.items()}
+    heads = look_up(_HEADERS, language)
     numbers = costs(runs).assign(name=names(runs, language))
     numbers = numbers[numbers["accuracy"].notna()]
     titles = {

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from statistics import median
 
 from lightbox.auditing.headings import Column
-from lightbox.auditing.remark import Remark, listed, plural
+from lightbox.auditing.remark import Remark, listed
 from lightbox.auditing.table import PrintedTable, Row
+from lightbox.findings.base import plural
 from lightbox.intervals import ALPHA, wilson
 
 # A 95 % interval wider than this to one side tells no two models apart.
@@ -43,7 +44,6 @@ def ties(table: PrintedTable) -> Iterator[Remark]:
         ]
         yield Remark(
             "tie",
-            tuple((r.name, column.heading) for r in [best, *(r for r, _, _ in tied)]),
             f"{column.heading}: {best.name} is highest with {count} of {total} right, "
             f"but whatever the pairs, exact McNemar cannot tell it from "
             f"{listed(against)}: a tie.",
@@ -51,6 +51,7 @@ def ties(table: PrintedTable) -> Iterator[Remark]:
             f"但無論如何配對，精確 McNemar 檢定都無法區分它與 "
             f"{listed(against, 'zh')}：平手。",
             {"total": total, "leads": [b for _, b, _ in tied]},
+            tuple((r.name, column.heading) for r in [best, *(r for r, _, _ in tied)]),
         )
 
 
@@ -112,7 +113,6 @@ def small(table: PrintedTable) -> Iterator[Remark]:
         rest_en, rest_zh = _subtypes(table, total)
         yield Remark(
             "small",
-            (),
             f"The val split has {total} images, too few to select on: {right} of "
             f"{total} right has a 95 % Wilson interval of {low:.2f} to {high:.2f}, and "
             f"one image moves its accuracy by {100 / total:.1f} points{rest_en}.",
@@ -121,6 +121,7 @@ def small(table: PrintedTable) -> Iterator[Remark]:
             f"95 % Wilson 信賴區間為 {low:.2f} 至 {high:.2f}，"
             f"一張影像即使準確率變動 {100 / total:.1f} 個百分點{rest_zh}。",
             {"images": total, "right": right, "low": low, "high": high},
+            (),
         )
 
 
@@ -178,7 +179,6 @@ def gaps(table: PrintedTable) -> Iterator[Remark]:
         shown = [f"{r.name} {v.text} / {t.text} ({d:+.1f})" for r, v, t, d in above]
         yield Remark(
             "gap",
-            tuple((row.name, column.heading) for row, *_ in above),
             f"{column.heading}: {len(above)} of {plural(len(table.rows), 'row')} lie "
             "above their test accuracy by more points than chance explains: "
             f"{listed(shown)}; val may share patients with train, or test differs.",
@@ -186,6 +186,7 @@ def gaps(table: PrintedTable) -> Iterator[Remark]:
             f"準確率，差距大於機率所能解釋：{listed(shown, 'zh')}；"
             "驗證集可能與訓練集有相同病人，或測試集性質不同。",
             {"rows": len(above), "gaps": [d for *_, d in above]},
+            tuple((row.name, column.heading) for row, *_ in above),
         )
 
 
@@ -218,7 +219,6 @@ def losses(table: PrintedTable) -> Iterator[Remark]:
             shown.append(f"{kind} {'–'.join(ends)}")
         yield Remark(
             "losses",
-            tuple((r.name, column.heading) for rows in kinds.values() for r in rows),
             f"{column.heading}: {listed(shown)} are values of {len(kinds)} loss "
             "functions, each on a scale of its own, and cannot be compared (a focal "
             "loss is smaller by construction); give NLL, Brier score or ECE for all.",
@@ -226,4 +226,5 @@ def losses(table: PrintedTable) -> Iterator[Remark]:
             "尺度各異，不可比較（focal 損失依定義就較小）；"
             "請一律改用 NLL、Brier 分數或 ECE。",
             {kind: len(rows) for kind, rows in kinds.items()},
+            tuple((r.name, column.heading) for rows in kinds.values() for r in rows),
         )

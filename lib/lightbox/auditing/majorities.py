@@ -60,11 +60,11 @@ def _imbalance(shares: dict[str, tuple[str, int, int]]) -> Remark:
     ]
     return Remark(
         "imbalance",
-        (),
         f"The majority: {listed(parts_en)}; always giving that answer is right "
         "as often.",
         f"多數類別：{listed(parts_zh, 'zh')}；一律如此作答即有此準確率。",
         {split: count / total for split, (_, count, total) in shares.items()},
+        (),
     )
 
 
@@ -82,12 +82,12 @@ def _near(column: Column, near: list, most: str, share: float, total: int) -> Re
     ]
     return Remark(
         "majority",
-        tuple((row.name, column.heading) for row, *_ in near),
         f"{column.heading}: always answering {most} is right on {100 * share:.1f} % of "
         f"the {total:,} {column.split} images; within noise of it: {listed(shown)}.",
         f"{column.heading}：{_SPLIT_ZH[column.split]} {total:,} 張影像一律答 {most} "
         f"即有 {100 * share:.1f} %；與之相差在誤差之內：{listed(shown_zh, 'zh')}。",
         {"share": share, "rows": len(near)},
+        tuple((row.name, column.heading) for row, *_ in near),
     )
 
 

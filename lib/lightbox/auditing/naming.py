@@ -167,8 +167,8 @@ def _said(
             zh += f"，而非 {row.values[f1].text}"
     return Remark(
         RENAMED,
-        tuple((each.name, heading) for each in rows for heading in headings),
         en + ".",
         zh + "。",
         {"rows": len(rows), "wrong": wrong, "tp": tp, "tn": tn} | truth,
+        tuple((each.name, heading) for each in rows for heading in headings),
     )

@@ -9,9 +9,9 @@ import pandas as pd
 from lightbox.auditing.counts import SPLITS, beside, read_counts
 from lightbox.auditing.examine import Examined, examine, stated
 from lightbox.auditing.files import load
-from lightbox.auditing.remark import plural
 from lightbox.display import Prose, escape_markdown
 from lightbox.errors import ParameterError, did_you_mean
+from lightbox.findings.base import plural
 from lightbox.section import STUDY, Section
 from lightbox.words import words
 

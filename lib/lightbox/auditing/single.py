@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from lightbox.auditing.headings import Column, name
-from lightbox.auditing.remark import IMPOSSIBLE, Remark, listed, plural
+from lightbox.auditing.remark import IMPOSSIBLE, Remark, listed
 from lightbox.auditing.table import PrintedTable, Row
 from lightbox.auditing.values import SLACK, Printed
+from lightbox.findings.base import plural
 
 USUAL_BATCH = 32  # where it divides the images, no last batch is short
 
@@ -95,11 +96,11 @@ def _range(column: Column, rows: list[Row]) -> Remark:
     top_zh = "小於 0" if column.quantity == "loss" else "不在 0 與 1 之間"
     return Remark(
         IMPOSSIBLE,
-        tuple((row.name, column.heading) for row in rows),
         f"{column.heading}: {plural(len(rows), 'value')} outside {top_en}: "
         f"{listed(shown)}.",
         f"{column.heading}：{len(rows)} 個數值{top_zh}：{listed(shown, 'zh')}。",
         {"rows": len(rows)},
+        tuple((row.name, column.heading) for row in rows),
     )
 
 
@@ -127,10 +128,10 @@ def _no_fraction(column: Column, rows: list[Row], total: int, tested: int) -> Re
         zh += "若將各批次的平均再取平均，而最後一批較小，便會出現這樣的數值。"
     return Remark(
         IMPOSSIBLE,
-        tuple((row.name, column.heading) for row in rows),
         en,
         zh,
         {"tested": tested, "impossible": len(rows), "total": total},
+        tuple((row.name, column.heading) for row in rows),
     )
 
 

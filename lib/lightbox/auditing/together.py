@@ -115,10 +115,10 @@ def _row(row: Row, group: Group, values: dict[str, Printed]) -> Remark:
     chosen = [headings[k] for k in (blamed if len(blamed) == 1 else values)]
     return Remark(
         INCONSISTENT,
-        tuple((row.name, heading) for heading in chosen),
         en + ".",
         zh + "。",
         {"positives": p, "negatives": n, "blamed": blamed},
+        tuple((row.name, heading) for heading in chosen),
     )
 
 
@@ -153,10 +153,10 @@ def _identities(row: Row, group: Group) -> Iterator[Remark]:
             zh += "；若為各類別的平均則有可能，若屬單一類別則不可能"
         yield Remark(
             INCONSISTENT if sure else AVERAGES,
-            ((row.name, headings[whole]),),
             en + ".",
             zh + "。",
             {"low": low, "high": high},
+            ((row.name, headings[whole]),),
         )
 
 
