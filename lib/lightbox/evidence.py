@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lightbox.baseline import majority_answer, score_majority
-from lightbox.calibration import BINS
+from lightbox.calibration import BINS, bin_gaps, ece_interval
 from lightbox.cells import ABSENT, decimals
 from lightbox.display import Table
 from lightbox.divergence import finished_only
@@ -18,12 +18,11 @@ from lightbox.metrics import score_run
 from lightbox.replicates import (
     NAMES,
     Patients,
-    ece_errors,
     resample_patients,
     run_arrays,
     weighted_scores,
 )
-from lightbox.resampling import LEVEL, RESAMPLES, bca_interval
+from lightbox.resampling import RESAMPLES, bca_interval
 from lightbox.results import check_same_data
 from lightbox.words import run_names, seed_groups
 
@@ -54,11 +53,10 @@ def weigh(runs: Sequence[Any], patients: Patients) -> Evidence:
         patients: From `resample_patients`.
 
     Returns:
-        Means, their BCa intervals, and deviations. The ECE's interval is the value
-        give or take the 95 % quantile of `ece_errors`, and covers at least as much.
+        Means, their BCa intervals (of the ECE that of `ece_interval`), and deviations.
     """
     scores = [score_run(run) for run in runs]
-    resampled, left_out, reach = [], [], []
+    resampled, left_out, gaps = [], [], []
     for run in runs:
         *arrays, positive = run_arrays(run)
         for found, weights in (
@@ -66,7 +64,8 @@ def weigh(runs: Sequence[Any], patients: Patients) -> Evidence:
             (left_out, patients.left_out),
         ):
             found.append(weighted_scores(*arrays, weights, positive=positive))
-        reach.append(ece_errors(*arrays, patients.resampled))
+        labels, answers, probabilities = arrays
+        gaps.append(bin_gaps(probabilities.max(axis=1), labels == answers))
     values, bounds, deviations = {}, {}, {}
     for name in NAMES:
         each = np.array([score[name] for score in scores])
@@ -77,9 +76,7 @@ def weigh(runs: Sequence[Any], patients: Patients) -> Evidence:
             np.mean([found[name] for found in resampled], axis=0),
             np.mean([found[name] for found in left_out], axis=0),
         )
-    half = float(np.quantile(np.mean(reach, axis=0), LEVEL))
-    error = values["ece"]
-    bounds["ece"] = max(error - half, 0.0), min(error + half, 1.0)
+    bounds["ece"] = ece_interval(gaps, patients.resampled)
     return Evidence(values, bounds, deviations)
 
 

@@ -37,11 +37,11 @@ PAIRS: dict[str, tuple[str, str]] = {
         "Test scores with 95 % intervals. {whose} Below each: "
         "bias-corrected and accelerated bootstrap over patients, {resamples:,} "
         "resamples, the same ones for every row. AP: average precision{positive}. "
-        "ECE: {bins} bins; its interval covers at least 95 %. The last row is what "
-        "the class frequencies of train score.",
+        "ECE: {bins} bins; its interval is corrected for the noise that raises it. "
+        "The last row is what the class frequencies of train score.",
         "測試分數與 95 % 信賴區間。{whose}各值下方為以病人為單位的"
         "偏差校正加速（BCa）自助法區間，共 {resamples:,} 次重抽，各列相同。"
-        "AP：平均精確率{positive}。ECE：{bins} 個區間，其信賴區間涵蓋率至少 95 %。"
+        "AP：平均精確率{positive}。ECE：{bins} 個區間，其信賴區間已扣除雜訊造成的高估。"
         "末列為僅依訓練集類別比例作答的分數。",
     ),
     "of_positive": (" of {name}", "（{name}）"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lightbox.calibration import BINS, bin_places
+from lightbox.calibration import BINS, bin_gaps
 from lightbox.errors import DataError
 from lightbox.predictions import checked_arrays, image_brier, image_nll
 from lightbox.resampling import (
@@ -55,7 +55,7 @@ def weighted_scores(
     times = np.asarray(weights, dtype=float)
     right = (labels == answers).astype(float)
     members = np.eye(probabilities.shape[1])[labels]
-    gaps = _bin_gaps(labels, answers, probabilities)
+    gaps = bin_gaps(probabilities.max(axis=1, initial=0), right)
     columns = [
         right,
         image_nll(labels, probabilities),
@@ -81,43 +81,6 @@ def weighted_scores(
     scores["auroc"] = np.mean([area for area, _ in ranked], axis=0)
     scores["average_precision"] = np.mean([ap for _, ap in ranked], axis=0)
     return {name: scores[name] for name in NAMES}
-
-
-def ece_errors(
-    labels: np.ndarray,
-    answers: np.ndarray,
-    probabilities: np.ndarray,
-    weights: np.ndarray,
-) -> np.ndarray:
-    """Measure by how much chance can move the expected calibration error.
-
-    The ECE of a sample lies above that of the population, as noise in a bin counts
-    whichever way it points; its resamples lie higher still. But it differs by no
-    more than the bins' own gaps do, all taken together, and that sum is what this
-    function gives for each resample against the set itself.
-
-    Args:
-        labels: Positions of the true classes, (N,) of int.
-        answers: Positions of the answered classes, (N,) of int.
-        probabilities: Of each class, (N, K).
-        weights: How often each image occurs, (R, N).
-
-    Returns:
-        The summed distances, (R,).
-    """
-    gaps = _bin_gaps(labels, answers, probabilities)
-    times = np.asarray(weights, dtype=float)
-    moved = _ratio(times @ gaps, times.sum(axis=1, keepdims=True))
-    return np.abs(moved - gaps.mean(axis=0)).sum(axis=1)
-
-
-def _bin_gaps(
-    labels: np.ndarray, answers: np.ndarray, probabilities: np.ndarray
-) -> np.ndarray:
-    """Put each image's accuracy less its confidence into its bin, (N, BINS)."""
-    sure = probabilities.max(axis=1, initial=0)
-    right = (labels == answers).astype(float)
-    return np.eye(BINS)[bin_places(sure)] * (right - sure)[:, None]
 
 
 def ranking(
