@@ -94,6 +94,18 @@ def test_val_above_test_by_more_than_chance():
     assert found.evidence["rows"] == 4
     # 0.9534 over 782 against 0.900641 over 624: 5.3 points, 3.7 standard errors.
     assert found.evidence["gaps"][-1] == pytest.approx(5.2759)
+    # The table itself says how its val was made.
+    assert "val was split off by image" in found.text_en
+    assert "逐影像切分" in found.text_zh
+
+
+def test_a_gap_of_a_table_that_does_not_say_how_it_was_split():
+    table = pd.DataFrame(
+        {"run": ["A"], "val_images": [782], "val_accuracy": [0.95]}
+        | {"test_images": [624], "test_accuracy": [0.80]}
+    )
+    (found,) = [r for r in examine(table).remarks if r.rule == "gap"]
+    assert "val may share patients with train, or test differs" in found.text_en
 
 
 def test_the_counts_of_the_studies_are_the_published_ones(shared_data):

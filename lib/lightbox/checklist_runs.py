@@ -1,30 +1,23 @@
 """What the runs and their report say to a reporting checklist."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from lightbox.checklist_data import Facts, Said
+from lightbox.checklist_words import (
+    CALIBRATION,
+    COMMON,
+    ERRORS,
+    LEAKAGE,
+    MAPS,
+    METRICS,
+    UNCERTAINTY,
+    Words,
+)
 from lightbox.divergence import finished
 from lightbox.findings.base import interval, percent, plural
 from lightbox.metrics import score_run
 from lightbox.model_names import model_name
 from lightbox.words import run_names
-
-# A figure or table that shows what an item asks for, by the beginning of its label.
-CALIBRATION = {
-    "fig-reliability": "reliability diagram",
-    "tbl-calibration": "ECE, Brier",
-}
-ERRORS = {"fig-errors": "images of errors", "fig-confusion": "confusion matrices"}
-MAPS = {"fig-gradcam": "Grad-CAM"}
-LEAKAGE = {"tbl-leakage": "a split by image beside the one by patient"}
-_ZH = {
-    "reliability diagram": "可靠度圖",
-    "ECE, Brier": "ECE、Brier",
-    "images of errors": "錯誤影像",
-    "confusion matrices": "混淆矩陣",
-    "Grad-CAM": "Grad-CAM",
-    "a split by image beside the one by patient": "依影像與依病人切分之對照",
-}
 
 
 def _values(facts: Facts, key: str) -> str:
@@ -37,16 +30,24 @@ def _joined(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def _shown(facts: Facts, wanted: dict[str, str]) -> Said:
+def _shown(facts: Facts, wanted: Mapping[str, Words]) -> Said:
     """Name what the sections show of something; None where it is nothing."""
-    found = [
+    found = _named(facts, wanted)
+    if not found:
+        return None
+    return (
+        f"shown: {', '.join(en for en, _ in found)}",
+        f"已列出：{'、'.join(zh for _, zh in found)}",
+    )
+
+
+def _named(facts: Facts, wanted: Mapping[str, Words]) -> list[Words]:
+    """Give the words of the figures and tables that the sections have."""
+    return [
         word
         for label, word in wanted.items()
         if any(given.startswith(label) for given in facts.labels)
     ]
-    if not found:
-        return None
-    return f"shown: {', '.join(found)}", f"已列出：{'、'.join(_ZH[w] for w in found)}"
 
 
 def _objectives(facts: Facts) -> Said:
@@ -151,9 +152,10 @@ def _output(facts: Facts) -> Said:
 
 
 def _metrics(facts: Facts) -> Said:
+    more = _named(facts, METRICS)
     return (
-        "accuracy, sensitivity, specificity, precision, F1, AUROC, NLL",
-        "準確率、敏感度、特異度、精確率、F1、AUROC、NLL",
+        ", ".join([COMMON[0], *(en for en, _ in more)]),
+        "、".join([COMMON[1], *(zh for _, zh in more)]),
     )
 
 
@@ -163,10 +165,10 @@ def _seeds(facts: Facts) -> list[int]:
 
 def _uncertainty(facts: Facts) -> Said:
     seeds = _seeds(facts)
+    ways = _named(facts, UNCERTAINTY)
     return (
-        "95 % intervals; exact McNemar tests, adjusted after Holm; "
-        f"{plural(len(seeds), 'seed')}",
-        f"95 % 信賴區間；精確 McNemar 檢定，以 Holm 校正；{len(seeds)} 個亂數種子",
+        "; ".join([*(en for en, _ in ways), plural(len(seeds), "seed")]),
+        "；".join([*(zh for _, zh in ways), f"{len(seeds)} 個亂數種子"]),
     )
 
 
@@ -198,7 +200,7 @@ def _performance(facts: Facts) -> Said:
 def _limitations(facts: Facts) -> Said:
     return (
         'each section\'s "What this does not show"',
-        "各節的「What this does not show」（限制）",
+        "各節的「這些結果未能說明的事」",
     )
 
 

@@ -6,6 +6,8 @@ Collins et al. 2024, doi 10.1136/bmj-2023-078378. Topics are in our own words.
 
 from dataclasses import dataclass
 
+Words = tuple[str, str]  # English, then the Chinese of Taiwan
+
 
 @dataclass(frozen=True)
 class Item:
@@ -21,7 +23,7 @@ class Item:
     key: str
     claim: str
     tripod: str
-    topic: tuple[str, str]
+    topic: Words
 
 
 ITEMS = (
@@ -93,3 +95,44 @@ CAPTION = (
     "報告檢核表：CLAIM（2024 年版）與 TRIPOD+AI 中適用的項目。{all} 項中的 {known} 項由"
     "資料與 {runs}填入；其餘為「未知」，由作者補充。",
 )
+# What a figure or table answers, by the beginning of its label.
+CALIBRATION = {
+    "fig-reliability": ("reliability diagram", "可靠度圖"),
+    "tbl-calibration": ("ECE, Brier", "ECE、Brier"),
+}
+ERRORS = {
+    "fig-errors": ("images of errors", "錯誤影像"),
+    "fig-confusion": ("confusion matrices", "混淆矩陣"),
+}
+MAPS = {"fig-gradcam": ("Grad-CAM", "Grad-CAM")}
+LEAKAGE = {
+    "tbl-leakage": (
+        "a split by image beside the one by patient",
+        "依影像與依病人切分之對照",
+    )
+}
+COMMON = (
+    "accuracy, sensitivity, specificity, precision, F1, AUROC, NLL",
+    "準確率、敏感度、特異度、精確率、F1、AUROC、NLL",
+)
+METRICS = {
+    "tbl-evidence": (
+        "balanced accuracy, average precision, Brier, ECE",
+        "平衡準確率、平均精確率、Brier、ECE",
+    )
+}
+UNCERTAINTY = {
+    "tbl-results": ("95 % Wilson intervals", "95 % Wilson 信賴區間"),
+    "tbl-evidence": (
+        "95 % BCa bootstrap intervals over patients",
+        "以病人為單位的 95 % BCa 自助法信賴區間",
+    ),
+    "tbl-ties": (
+        "exact McNemar tests, adjusted after Holm",
+        "精確 McNemar 檢定，以 Holm 校正",
+    ),
+    "tbl-pairs": (
+        "DeLong and paired bootstrap, adjusted after Holm",
+        "DeLong 檢定與成對自助法，以 Holm 校正",
+    ),
+}

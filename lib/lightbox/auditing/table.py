@@ -12,6 +12,7 @@ from lightbox.errors import DataError
 
 LABELS = ("run", "name", "model", "network", "method", "模型", "網路", "名稱", "訓練")
 # Rows of scikit-learn's classification_report that are means over classes.
+SPLIT_BY = "split_by"
 AVERAGES = ("accuracy", "macro avg", "weighted avg", "micro avg", "samples avg")
 
 
@@ -24,12 +25,15 @@ class Row:
         values: What is printed, by column; empty cells are left out.
         counts: How many images, by split.
         loss: Name of the loss function it was trained with, or "".
+        by_image: Whether the table says, in a column `split_by`, that val was cut from
+            train image by image.
     """
 
     name: str
     values: Mapping[Column, Printed]
     counts: Mapping[str, Counts]
     loss: str = ""
+    by_image: bool = False
 
     def count(self, split: str) -> Counts:
         """Give what is known of a split."""
@@ -114,8 +118,9 @@ def understand(
                 mean = value.averaged or name.lower() in AVERAGES
                 values[column] = replace(value, averaged=mean)
         counts = _counts(line, known, given, f"{source}, {name}")
-        rows.append(Row(name, values, counts, str(line[lossy]) if lossy else ""))
-    used = {*known, title, lossy}
+        loss = str(line[lossy]) if lossy else ""
+        rows.append(Row(name, values, counts, loss, line.get(SPLIT_BY) == "image"))
+    used = {*known, title, lossy, SPLIT_BY}
     ignored = tuple(str(h) for h in cells.columns if h not in used)
     return PrintedTable(source, tuple(metrics), tuple(rows), ignored, dict(given))
 
