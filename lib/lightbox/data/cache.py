@@ -34,7 +34,7 @@ _verified: dict[Path, tuple[int, int]] = {}
 def _decode_chunk(
     target: Path, folder: Path, start: int, images: list[str], policy: dict[str, object]
 ) -> int:
-    """Decode some rows into the array file; runs in a worker process."""
+    """Decode some rows into the array file; runs in a thread."""
     array = np.load(target, mmap_mode="r+")
     channels = array.shape[3]
     for row, image in enumerate(images, start):

@@ -6,7 +6,6 @@ import json
 import os
 import stat
 import struct
-import time
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -24,8 +23,7 @@ from lightbox.data.decode import MAX_PIXELS, SIXTEEN_BIT, has_transparency
 from lightbox.progress import Progress
 
 VERSION = 2  # of what is recorded per file; older caches are not read
-WORTH_WORKERS = 15  # seconds ahead; starting workers takes 2 to 5 of them
-CHUNK = 64  # files per task
+CHUNK = 32  # files per task
 ORIENTATION = 0x0112  # the EXIF tag
 MAX_BYTES = 1 << 30  # larger files are not read into memory
 SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}
@@ -112,31 +110,28 @@ def inspect_file(path: Path) -> dict[str, Any]:
         return facts
     facts["sha256"] = hashlib.sha256(content).hexdigest()
     try:
-        with warnings.catch_warnings():
-            # Sizes are judged below; damaged metadata need no warning of its own.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content)) as image:
-                width, height = image.size
-                kind = SAME_FORMAT.get(image.format or "", image.format or "")
-                facts |= {"format": kind, "width": width, "height": height}
-                if width * height > MAX_PIXELS:
-                    megapixels = width * height / 1e6
-                    facts["problem"] = f"{megapixels:.0f} megapixels: too large"
-                    return facts
-                if width * height == 1:
-                    facts["problem"] = "a single pixel: a placeholder, not an image"
-                    return facts
-                tile = str(image.tile[0][3]) if image.tile else ""
-                facts |= {
-                    "mode": image.mode,
-                    "alpha": has_transparency(image),
-                    "frames": getattr(image, "n_frames", 1) if kind != "JPEG" else 1,
-                    "orientation": int(image.getexif().get(ORIENTATION, 1)),
-                }
-                image.load()
-                facts |= _pixel_facts(image)
-                if image.mode in {"RGB", "RGBA"} and ";16" in tile:
-                    facts["depth"] = 16
+        with Image.open(io.BytesIO(content)) as image:
+            width, height = image.size
+            kind = SAME_FORMAT.get(image.format or "", image.format or "")
+            facts |= {"format": kind, "width": width, "height": height}
+            if width * height > MAX_PIXELS:
+                megapixels = width * height / 1e6
+                facts["problem"] = f"{megapixels:.0f} megapixels: too large"
+                return facts
+            if width * height == 1:
+                facts["problem"] = "a single pixel: a placeholder, not an image"
+                return facts
+            tile = str(image.tile[0][3]) if image.tile else ""
+            facts |= {
+                "mode": image.mode,
+                "alpha": has_transparency(image),
+                "frames": getattr(image, "n_frames", 1) if kind != "JPEG" else 1,
+                "orientation": int(image.getexif().get(ORIENTATION, 1)),
+            }
+            image.load()
+            facts |= _pixel_facts(image)
+            if image.mode in {"RGB", "RGBA"} and ";16" in tile:
+                facts["depth"] = 16
     except Image.DecompressionBombError:
         facts["problem"] = "more pixels than any image here (decompression bomb)"
     except Image.UnidentifiedImageError:
@@ -164,29 +159,21 @@ def in_chunks(count: int) -> list[tuple[int, int]]:
 
 
 def parallel(function: Any, tasks: list[tuple[Any, ...]]) -> Iterator[Any]:
-    """Run tasks here, and in processes as soon as that will save time.
+    """Run tasks in as many threads as there are cores.
+
+    Pillow and hashlib let other threads run while they decode, resize and hash, so
+    that threads do what processes would, without the seconds that those take to
+    start.
 
     Args:
-        function: What to run; picklable, same result wherever it runs.
+        function: What to run; safe in threads.
         tasks: Its arguments, each of similar cost.
 
     Yields:
         Results in the order of the tasks.
     """
-    workers = joblib.cpu_count()
-    started = 0.0
-    for done, task in enumerate(tasks, 1):
-        yield function(*task)
-        if done == 1:  # it paid for loading Pillow's plug-ins: no measure
-            started = time.perf_counter()
-            continue
-        ahead = (time.perf_counter() - started) / (done - 1) * (len(tasks) - done)
-        if workers > 1 and ahead > WORTH_WORKERS:
-            break
-    else:
-        return
-    run = joblib.Parallel(n_jobs=workers, return_as="generator")
-    yield from run(joblib.delayed(function)(*task) for task in tasks[done:])
+    run = joblib.Parallel(joblib.cpu_count(), prefer="threads", return_as="generator")
+    yield from run(joblib.delayed(function)(*task) for task in tasks)
 
 
 def _key(folder: Path, images: list[str]) -> str:
@@ -223,7 +210,12 @@ def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
     pieces = in_chunks(len(images))
     tasks = [(folder, images[start:stop]) for start, stop in pieces]
     rows: list[dict[str, Any]] = []
-    with Progress("Auditing files", len(images), "file") as progress:
+    with (
+        warnings.catch_warnings(),
+        Progress("Auditing files", len(images), "file") as progress,
+    ):
+        # Sizes are judged here; damaged metadata need no warning of their own.
+        warnings.simplefilter("ignore")
         for chunk in parallel(_inspect_chunk, tasks):
             rows += chunk
             progress.advance(len(chunk))
