@@ -8,11 +8,13 @@ from torch import nn
 from lightbox import checkpoint
 from lightbox.devices import Compute
 from lightbox.errors import LightboxError
-from lightbox.examples import Vectors
+from lightbox.examples import Images, Vectors
+from lightbox.features import extract
 from lightbox.gradients import batches
 from lightbox.inference import predict
 from lightbox.out_of_memory import attempt, halve
 from lightbox.training import Recipe, fit
+from lightbox.weights import Preprocessing
 
 CPU = Compute("cpu", "float32")
 TRAIN, VAL = np.arange(33), np.arange(33, 45)
@@ -109,6 +111,32 @@ def test_answers_come_in_order_whatever_fits():
     found = predict(network, data, positions, compute=CPU, batch_size=16)
     torch.testing.assert_close(found, data.batch(torch.from_numpy(positions)))
     assert max(network[0].seen) <= 3
+
+
+def test_features_come_in_order_whatever_fits(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 1), dtype=np.uint8)
+    images = Images(
+        pixels,
+        np.arange(11) % 2,
+        Preprocessing((0.5,), (0.5,), "bilinear"),
+        train=np.arange(11),
+        device="cpu",
+    )
+    network = nn.Sequential(Short(3), nn.Flatten(), nn.Linear(16, 2))
+    found, _ = extract(
+        network,
+        "2",
+        images,
+        compute=CPU,
+        batch_size=8,
+        cache=tmp_path / "features.npy",
+        label="features",
+    )
+    expected = (pixels.reshape(11, 16) / 255 - 0.5) / 0.5
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert max(network[0].seen) <= 3
+    # Nothing that listens stays behind: the network answers again.
+    assert network(images.batch(torch.arange(3))).shape == (3, 2)
 
 
 def test_only_a_full_memory_is_tried_again():

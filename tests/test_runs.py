@@ -11,8 +11,12 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from lightbox import checkpoint, data, models, paths, plan, runs, store
+from lightbox.devices import Compute
 from lightbox.errors import ParameterError
+from lightbox.examples import Images
+from lightbox.inference import predict
 from lightbox.params import validate
+from lightbox.weights import Preprocessing
 
 SECTION = "01_feature_extraction_vs_fine_tuning"
 SMALL = "shufflenet_v2_x0_5"
@@ -102,6 +106,32 @@ def test_the_stored_model_is_the_one_that_made_the_predictions(folder, home):
     with torch.inference_mode():
         probability = network(image).softmax(dim=1)[0, 1].item()
     assert probability == pytest.approx(row["prob_light"], abs=1e-4)
+
+
+def test_cached_features_predict_what_the_whole_network_does(folder, home):
+    wanted = {"strategies": ["feature_extraction"], "precision": "float32"}
+    (run,) = trained(folder, models=["resnet18"], **wanted)
+    network, _ = models.build("resnet18", "none", num_classes=2, channels=1)
+    network.load_state_dict(load_file(run.folder / "model.safetensors"))
+    rows = run.predictions
+    pixels = [
+        np.asarray(Image.open(folder / name).resize((32, 32), 2))
+        for name in rows["image"]
+    ]
+    means, stds = run.record["input"]["mean"], run.record["input"]["std"]
+    images = Images(
+        np.array(pixels)[..., None],
+        np.zeros(len(rows), int),
+        Preprocessing(means, stds, "bilinear"),
+        train=np.arange(len(rows)),
+        device="cpu",
+    )
+    cpu = Compute("cpu", "float32")
+    logits = predict(network, images, np.arange(len(rows)), compute=cpu, batch_size=8)
+    chances = logits.softmax(dim=1).numpy()
+    np.testing.assert_allclose(
+        rows[["prob_dark", "prob_light"]].to_numpy(float), chances, atol=1e-4
+    )
 
 
 def test_the_same_parameters_give_the_same_bytes(folder, home):

@@ -1,5 +1,7 @@
 """What a network answers: logits in eval mode, the likeliest class, the loss."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -34,25 +36,40 @@ def predict(
         DeviceMemoryError: Three images at a time are too many.
     """
     network.eval()
-    wanted, parts, start = torch.from_numpy(positions), [], 0
-    while start < len(wanted):
-        chunk = wanted[start : start + batch_size]
+
+    def logits(chunk: Tensor) -> Tensor:
+        with torch.inference_mode(), compute.autocast():
+            return network(examples.batch(chunk)).float()
+
+    return torch.cat(list(in_parts(logits, torch.from_numpy(positions), batch_size)))
+
+
+def in_parts(
+    work: Callable[[Tensor], Tensor], positions: Tensor, size: int
+) -> Iterator[Tensor]:
+    """Work on a batch after the other, smaller ones where memory is short.
+
+    Args:
+        work: Gives a row for each of the positions that it is given.
+        positions: All of them, (N,).
+        size: How many at a time.
+
+    Yields:
+        What `work` gave, in order.
+
+    Raises:
+        DeviceMemoryError: Three positions at a time are too many.
+    """
+    start = 0
+    while start < len(positions):
+        chunk = positions[start : start + size]
         # Bound now: `attempt` calls it before the next turn.
-        logits = attempt(lambda chunk=chunk: _logits(network, examples, chunk, compute))
-        if logits is None:
-            batch_size = halve(len(chunk))
+        rows = attempt(lambda chunk=chunk: work(chunk))
+        if rows is None:
+            size = halve(len(chunk))
             continue
-        parts.append(logits)
+        yield rows
         start += len(chunk)
-    return torch.cat(parts)
-
-
-def _logits(
-    network: nn.Module, examples: Examples, positions: Tensor, compute: Compute
-) -> Tensor:
-    """Run one batch through a network that is in eval mode."""
-    with torch.inference_mode(), compute.autocast():
-        return network(examples.batch(positions)).float()
 
 
 def evaluate(
