@@ -125,8 +125,7 @@ def _locate(known: Card, data_dir: str | Path | None) -> Path:
         )
     folder = paths.data() / known.name
     if known.synthetic:
-        # Imported where it is used: the worker processes that decode files import
-        # this package too, and what draws phantoms doubles the time that takes.
+        # Imported where it is used: it doubles the time that this package takes.
         from lightbox.data import phantoms
 
         phantoms.generate(known.name, folder)

@@ -19,8 +19,8 @@ def _inseparable(table: pd.DataFrame, by: str) -> np.ndarray:
     Returns:
         Component number of each row, (N,) int.
     """
-    # Imported where it is used, as is scikit-learn: worker processes that only
-    # decode files import this package too, and the two take seconds.
+    # Imported where it is used, as is scikit-learn: the two take seconds, and sets
+    # whose splits are published need neither.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
