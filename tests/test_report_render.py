@@ -22,6 +22,7 @@ from nbformat.v4 import (
     new_output,
 )
 
+from lightbox.display import escape_markdown
 from lightbox.errors import ReportError
 from lightbox.provenance import MIME as PROVENANCE_MIME
 from lightbox.report import book, extract, fonts
@@ -341,6 +342,19 @@ def test_text_that_only_looks_like_a_reference_stays():
     html = HTMLExporter().from_notebook_node(new_notebook(cells=cells))[0].decode()
     assert "<code>@fig-no</code>" in html
     assert "@someone" in html
+
+
+def test_a_name_that_looks_like_a_reference_stays_text():
+    name = escape_markdown(r"a \@fig-no")
+    cells = [new_markdown_cell(f"Class {name}; `\\@fig-a`; $x$; see @fig-a.")]
+    cells.append(figure("fig-a", r"Of a \@fig-no."))
+    notebook = new_notebook(cells=cells)
+    html = HTMLExporter().from_notebook_node(notebook)[0].decode()
+    # In the text, in the caption, and in what a screen reader says of the figure.
+    assert html.count(r"a \@fig-no") == 3
+    assert r"<code>\@fig-a</code>" in html
+    assert html.count('href="#fig-a"') == 1
+    assert r"a \@fig-no" in text_of(PDFExporter().from_notebook_node(notebook)[0])
 
 
 def test_pictures_of_markdown_cells():

@@ -156,7 +156,7 @@ def escape_markdown(text: str) -> str:
     Returns:
         The text with every character of meaning behind a backslash.
     """
-    return "".join("\\" + c if c in "\\`*_{}[]()<>#+!|~$&" else c for c in text)
+    return "".join("\\" + c if c in "\\`*_{}[]()<>#+!|~$&@" else c for c in text)
 
 
 def _metadata(kind: str, **fields: str | None) -> dict[str, Any]:

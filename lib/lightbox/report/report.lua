@@ -225,10 +225,31 @@ local function text_table(element)
   return pandoc.RawBlock("typst", inner and "#text-table(" .. inner .. ")" or typst)
 end
 
+-- An escaped @ opens no reference: names from data may hold one. pandoc tells it from
+-- another no more once it has read the text, so that a sign of our own takes its place.
+local AT = "\u{E000}"
+
+local function hide_escaped_at(text)
+  return (text:gsub("\\(.)", function(sign)
+    return sign == "@" and AT or "\\" .. sign
+  end))
+end
+
+-- In code and formulas a backslash is a backslash.
+local function verbatim_at(element)
+  element.text = element.text:gsub(AT, "\\@")
+  return element
+end
+
+local function show_at(str)
+  return pandoc.Str((str.text:gsub(AT, "@")))
+end
+
 -- Parse one cell's Markdown to blocks that every writer can take.
 local function parse(cell)
   local smart = report.language == "en" and "+smart" or ""
-  local doc = pandoc.read(cell.text, GFM .. smart)
+  local doc = pandoc.read(hide_escaped_at(cell.text), GFM .. smart)
+  doc = doc:walk { Code = verbatim_at, CodeBlock = verbatim_at, Math = verbatim_at }
   doc = doc:walk { RawBlock = raw_block }
   doc = doc:walk { Inlines = pair_tags }
   doc = doc:walk {
@@ -245,7 +266,7 @@ end
 local function finish(doc, cell)
   return doc:walk {
     Math = formula, Str = references(cell), Image = image(cell), Link = link,
-  }:walk { Table = text_table }
+  }:walk { Str = show_at }:walk { Table = text_table }
 end
 
 local function inlines(text, cell)
