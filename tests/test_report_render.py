@@ -357,6 +357,22 @@ def test_a_name_that_looks_like_a_reference_stays_text():
     assert r"a \@fig-no" in text_of(PDFExporter().from_notebook_node(notebook)[0])
 
 
+def test_what_introduces_a_figure_stands_on_its_page():
+    """Whatever fills the page before: heading, sentence and figure move together."""
+    met = set()
+    for lines in range(20, 34, 2):
+        cells = [new_markdown_cell("# Title\n\n" + "\n\n".join(["Filler."] * lines))]
+        cells += [new_markdown_cell("## Heading\n\nHere it comes.")]
+        cells += [figure("fig-a", "A picture.")]
+        pdf = PDFExporter().from_notebook_node(new_notebook(cells=cells))[0]
+        pages = [p.extract_text() for p in pypdf.PdfReader(io.BytesIO(pdf)).pages]
+        (place,) = [k for k, text in enumerate(pages) if "A picture." in text]
+        assert "Here it comes." in pages[place]
+        assert "Heading" in pages[place]
+        met.add(place)
+    assert len(met) > 1  # the page's end lay among them
+
+
 def test_pictures_of_markdown_cells():
     png = (
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQ"

@@ -424,6 +424,18 @@ local function number_headings(cell)
   }
 end
 
+-- A last sentence that introduces a float stays with it: alone at the foot of a page, it
+-- and its heading would wait for what the reader finds overleaf.
+local function stay_with_float(made, follower)
+  local last = made[#made]
+  if not (follower and last and last.t == "Para") then return made end
+  if follower.kind ~= "figure" and follower.kind ~= "table" then return made end
+  made[#made] = pandoc.RawBlock("typst", "#block(sticky: true, spacing: auto)[")
+  made:insert(last)
+  made:insert(pandoc.RawBlock("typst", "]"))
+  return made
+end
+
 function Reader(input)
   report = pandoc.json.decode(tostring(input), false)
   format = report.format
@@ -436,7 +448,13 @@ function Reader(input)
     end
   end
   local blocks = pandoc.Blocks {}
-  for _, cell in ipairs(report.blocks) do blocks:extend(kinds[cell.kind](cell)) end
+  for place, cell in ipairs(report.blocks) do
+    local made = kinds[cell.kind](cell)
+    if format == "typst" and cell.kind == "markdown" then
+      made = stay_with_float(made, report.blocks[place + 1])
+    end
+    blocks:extend(made)
+  end
   local meta = {}
   for name, text in pairs(report.meta) do meta[name] = pandoc.MetaString(text) end
   return pandoc.Pandoc(blocks, meta)
