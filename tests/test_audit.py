@@ -276,9 +276,22 @@ def test_changed_files_are_looked_at_again(tmp_path):
     assert list(before.files.loc[changed, "image"]) == ["a/0.png"]
 
 
-def test_a_damaged_audit_cache_is_made_again(tmp_path):
+@pytest.mark.parametrize("harm", ["cut", "one number", "no text"])
+def test_a_damaged_audit_cache_is_made_again(tmp_path, harm):
     folder = class_folders(tmp_path)
     before = look(folder)
     (kept,) = (paths.data() / "audits").glob("*.json")
-    kept.write_text('{"rows": [[1')
-    pd.testing.assert_frame_equal(before.files, look(folder).files)
+    content = kept.read_bytes()
+    damaged = {
+        "cut": content[:-9],
+        # Still a table, but not what the files said.
+        "one number": content.replace(b'"PNG"', b'"GIF"', 1),
+        "no text": b"\xff\xfe\n\x80",
+    }[harm]
+    assert damaged != content
+    kept.write_bytes(damaged)
+    with pytest.warns(UserWarning, match="does not match its checksum"):
+        after = look(folder)
+    pd.testing.assert_frame_equal(before.files, after.files)
+    assert kept.read_bytes() == content
+

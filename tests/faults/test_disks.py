@@ -170,3 +170,4 @@ def test_damaged_caches_are_made_again(images, undisturbed, tmp_path, tell):
         wrong += predictions(home) != predictions(undisturbed)
     tell("damaged cache", tried, 0, wrong, f"{aside} set aside")
     assert wrong == 0
+    assert aside == tried

@@ -16,13 +16,15 @@ import joblib
 import numpy as np
 import pandas as pd
 import PIL
+from filelock import FileLock
 from PIL import Image
 
 from lightbox import paths
 from lightbox.data.decode import MAX_PIXELS, SIXTEEN_BIT, has_transparency
+from lightbox.durable import set_aside, write_whole, writing
 from lightbox.progress import Progress
 
-VERSION = 2  # of what is recorded per file; older caches are not read
+VERSION = 3  # of what is recorded per file; older caches are not read
 CHUNK = 32  # files per task
 ORIENTATION = 0x0112  # the EXIF tag
 MAX_BYTES = 1 << 30  # larger files are not read into memory
@@ -201,12 +203,8 @@ def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
     """
     folder = folder.resolve()
     cache = paths.data() / "audits" / f"{_key(folder, images)}.json"
-    if cache.exists():
-        try:
-            kept = json.loads(cache.read_text(encoding="utf-8"))
-            return pd.DataFrame(kept["rows"], columns=list(COLUMNS))
-        except (ValueError, KeyError, OSError):
-            cache.unlink(missing_ok=True)  # damaged: look at the files again
+    if (kept := _kept(cache)) is not None:
+        return pd.DataFrame(kept, columns=list(COLUMNS))
     pieces = in_chunks(len(images))
     tasks = [(folder, images[start:stop]) for start, stop in pieces]
     rows: list[dict[str, Any]] = []
@@ -219,9 +217,33 @@ def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
         for chunk in parallel(_inspect_chunk, tasks):
             rows += chunk
             progress.advance(len(chunk))
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    partial = cache.with_suffix(f".{os.getpid()}.partial")
-    text = json.dumps({"rows": [[row[name] for name in COLUMNS] for row in rows]})
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(cache)
+    text = json.dumps([[row[name] for name in COLUMNS] for row in rows])
+    with writing("the audit of the files", cache.parent):
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{cache}.lock"):
+            write_whole(cache, lambda file: file.write(_signed(text)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _signed(text: str) -> bytes:
+    """Put a text's checksum before it, on a line of its own."""
+    content = text.encode()
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
+def _kept(cache: Path) -> list[list[Any]] | None:
+    """Read rows that are as they were written; set damaged ones aside."""
+    if not cache.exists():
+        return None
+    signed = cache.read_bytes()
+    content = signed.partition(b"\n")[2]
+    # Only text whose checksum is right is looked into.
+    if _signed(content.decode(errors="replace")) == signed:
+        return json.loads(content)
+    set_aside(
+        cache,
+        what=f"the audit in {cache.name}",
+        reason="it does not match its checksum",
+        then="the files are looked at again",
+    )
+    return None
