@@ -1,69 +1,18 @@
 """The data card: what a set is, what the audit found, what was done about it."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure as Drawing
 
-from lightbox.data import Dataset
+from lightbox.data import Dataset, Note
+from lightbox.datacard_words import PAIRS
 from lightbox.display import Figure, Prose, Table, escape_markdown
 from lightbox.figures import WIDTH, theme
+from lightbox.words import look_up
 
 MOST_ROWS = 12  # of a listing on the page; its CSV has them all
-_WORDS = {
-    "field": ("Field", "項目"),
-    "value": ("Value", "內容"),
-    "title": ("Name", "名稱"),
-    "task": ("Task", "任務"),
-    "classes": ("Classes", "類別"),
-    "positive": ("Positive class", "陽性類別"),
-    "channels": ("Channels", "通道數"),
-    "group": ("Images share", "影像共屬"),
-    "licence": ("Licence", "授權"),
-    "citation": ("Citation", "引用"),
-    "source": ("Source", "來源"),
-    "folder": ("Folder", "資料夾"),
-    "fingerprint": ("Fingerprint", "資料指紋"),
-    "caption_card": ("The data card.", "資料卡。"),
-    "caption_groups": (
-        "Patients or slides per split, and how many occur in two splits, under each "
-        "way to read the key from a file name; the first is the one used.",
-        "各資料集的病人或切片數，以及同時出現在兩個資料集中的數目；依檔名讀取識別碼的"
-        "方式分列，第一列為採用者。",
-    ),
-    "caption_duplicates": (
-        "Byte-identical files: {shown} of {all} groups.",
-        "內容完全相同的檔案：{all} 組中的 {shown} 組。",
-    ),
-    "caption_files": (
-        "Files that are damaged, not what their name says, or of an unusual mode: "
-        "{shown} of {all}.",
-        "損壞、名實不符或色彩模式特殊的檔案：{all} 個中的 {shown} 個。",
-    ),
-    "none_duplicates": (
-        "No two files are byte-identical.",
-        "沒有內容完全相同的檔案。",
-    ),
-    "none_files": (
-        "No file is damaged, wrongly named or of an unusual mode.",
-        "沒有損壞、名實不符或色彩模式特殊的檔案。",
-    ),
-    "none_groups": (
-        "The files name no patient and no slide, so images of one patient may lie "
-        "on both sides of a split: results can be too good, by an unknown amount.",
-        "檔名不含病人或切片識別碼，同一病人的影像可能分屬不同資料集，結果可能過於樂觀，"
-        "程度未知。",
-    ),
-    "one_size": (
-        "All {count:,} images are {width} x {height} pixels.",
-        "{count:,} 張影像皆為 {width} x {height} 像素。",
-    ),
-    "caption_sizes": (
-        "Width and height of the images as they came, before resizing.",
-        "影像的原始寬與高（縮放前）。",
-    ),
-    "width": ("Width, px", "寬，px"),
-    "height": ("Height, px", "高，px"),
-}
 
 
 def card(dataset: Dataset, language: str = "en") -> Table:
@@ -76,6 +25,7 @@ def card(dataset: Dataset, language: str = "en") -> Table:
     Returns:
         A table of fields and values.
     """
+    terms = look_up(PAIRS, language)
     about = dataset.card
     source = about.doi and f"https://doi.org/{about.doi}"
     values = {
@@ -94,14 +44,14 @@ def card(dataset: Dataset, language: str = "en") -> Table:
     frame = pd.DataFrame(
         [
             {
-                _say("field", language): _say(key, language),
-                _say("value", language): text,
+                terms["field"]: terms[key],
+                terms["value"]: text,
             }
             for key, text in values.items()
             if text
         ]
     )
-    return Table(frame, "tbl-card", _say("caption_card", language))
+    return Table(frame, "tbl-card", terms["caption_card"])
 
 
 def findings(dataset: Dataset, language: str = "en") -> Prose:
@@ -140,11 +90,17 @@ def groups(dataset: Dataset, language: str = "en") -> Table | Prose:
     Returns:
         A row per way to read the key, or a sentence where there is no key.
     """
+    terms = look_up(PAIRS, language)
     frame = dataset.audit.tables().get("groups")
     if frame is None:
-        return Prose(_say("none_groups", language))
+        return Prose(terms["none_groups"])
+    known = dataset.card.group_key, dataset.card.alternative_key
     shown = frame.drop(columns="used")
-    caption = _say("caption_groups", language)
+    shown["key"] = shown["key"].map(
+        {str(key): key.say(language) if isinstance(key, Note) else key for key in known}
+    )
+    shown = shown.rename(columns=lambda name: _title(name, terms))
+    caption = terms["caption_groups"]
     return Table(shown, "tbl-groups", caption, csv=frame, file="groups.csv")
 
 
@@ -158,13 +114,14 @@ def duplicates(dataset: Dataset, language: str = "en") -> Table | Prose:
     Returns:
         A row per group, or a sentence where there is none.
     """
+    terms = look_up(PAIRS, language)
     frame = dataset.audit.tables().get("duplicates")
     if frame is None:
-        return Prose(_say("none_duplicates", language))
+        return Prose(terms["none_duplicates"])
     shown = frame[["where", "files", "images"]].head(MOST_ROWS)
-    caption = _say("caption_duplicates", language).format(
-        shown=len(shown), all=len(frame)
-    )
+    shown = shown.assign(where=[_place(text, terms) for text in shown["where"]])
+    shown = shown.rename(columns=terms)
+    caption = terms["caption_duplicates"].format(shown=len(shown), all=len(frame))
     return Table(shown, "tbl-duplicates", caption, csv=frame, file="duplicates.csv")
 
 
@@ -178,13 +135,14 @@ def files(dataset: Dataset, language: str = "en") -> Table | Prose:
     Returns:
         A row per file, or a sentence where there is none.
     """
+    terms = look_up(PAIRS, language)
     tables = dataset.audit.tables()
     found = [tables[name] for name in ("bad_files", "odd_files") if name in tables]
     if not found:
-        return Prose(_say("none_files", language))
+        return Prose(terms["none_files"])
     frame = pd.concat(found, ignore_index=True).fillna("")
-    shown = frame.head(MOST_ROWS)
-    caption = _say("caption_files", language).format(shown=len(shown), all=len(frame))
+    shown = frame.head(MOST_ROWS).rename(columns=terms)
+    caption = terms["caption_files"].format(shown=len(shown), all=len(frame))
     return Table(shown, "tbl-files", caption, csv=frame, file="files.csv")
 
 
@@ -198,11 +156,12 @@ def sizes(dataset: Dataset, language: str = "en") -> Figure | Prose:
     Returns:
         A scatter, or a sentence where all images have one size.
     """
+    terms = look_up(PAIRS, language)
     found = dataset.audit.tables()["sizes"]
     if len(found) == 1:
         size = found.iloc[0]
         return Prose(
-            _say("one_size", language).format(
+            terms["one_size"].format(
                 count=size["all"], width=size["width"], height=size["height"]
             )
         )
@@ -210,7 +169,7 @@ def sizes(dataset: Dataset, language: str = "en") -> Figure | Prose:
         ["width", "height"], [name for name in dataset.classes if name in found]
     )
     rows = rows[rows["value"] > 0]
-    names = [_say("width", language), _say("height", language)]
+    names = [terms["width"], terms["height"]]
     with theme(*names, *dataset.classes):
         drawing = Drawing(figsize=(WIDTH, WIDTH * 0.42), layout="constrained")
         axis = drawing.subplots()
@@ -234,12 +193,27 @@ def sizes(dataset: Dataset, language: str = "en") -> Figure | Prose:
         handles, labels = axis.get_legend_handles_labels()
         axis.legend(handles[1:keep], labels[1:keep], frameon=False)
         sns.despine(ax=axis)
-        return Figure(drawing, "fig-sizes", _say("caption_sizes", language))
-
-
-def _say(key: str, language: str) -> str:
-    return _WORDS[key][language == "zh"]
+        return Figure(drawing, "fig-sizes", terms["caption_sizes"])
 
 
 def _bullets(lines: list[str]) -> Prose:
     return Prose("\n".join(f"- {escape_markdown(line)}" for line in lines))
+
+
+def _title(name: str, terms: Mapping[str, str]) -> str:
+    """Write a heading: a split, or `in train and test`."""
+    if not name.startswith("in "):
+        return terms.get(name, name)
+    return terms["in_two"].format(places=_splits(name.removeprefix("in "), terms))
+
+
+def _place(text: str, terms: Mapping[str, str]) -> str:
+    """Write where files lie: `within train`, `across train and test`."""
+    how, _, places = text.partition(" ")
+    return terms[how].format(places=_splits(places, terms))
+
+
+def _splits(places: str, terms: Mapping[str, str]) -> str:
+    """Name splits within a phrase; `the set` is a set without any."""
+    names = [terms[name].lower() for name in places.split(" and ")]
+    return terms["and"].join(names)
