@@ -294,4 +294,3 @@ def test_a_damaged_audit_cache_is_made_again(tmp_path, harm):
         after = look(folder)
     pd.testing.assert_frame_equal(before.files, after.files)
     assert kept.read_bytes() == content
-

@@ -108,6 +108,40 @@ def test_a_gap_of_a_table_that_does_not_say_how_it_was_split():
     assert "val may share patients with train, or test differs" in found.text_en
 
 
+def test_feature_extraction_below_what_others_reached_is_no_evidence_against_it():
+    found = only("chest-xray", "below")
+    # Wilson of floor(0.7533 x 624) = 470 and of 439 of 624, against 0.8317 and 0.8622.
+    assert "ResNet-18 feature extraction 0.7533 (71.8–78.5 %) against 83.2 %" in (
+        found.text_en
+    )
+    assert "VGG-16 feature extraction 0.7047 (66.7–73.8 %) against 86.2 %" in (
+        found.text_en
+    )
+    assert "no evidence against pretrained features" in found.text_en
+    # Fine-tuned VGG-16 has 0.8623 against 0.8739: within its interval.
+    assert "VGG-16 fine-tuned" not in [row for row, _ in found.entries]
+    assert not found.wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model,strategy\na,b\n", "its columns are model, strategy"),
+        (
+            "model,strategy,test_accuracy,source\nresnet18,fine_tuning,91,x\n",
+            r"line 2: test_accuracy .*91.* is no fraction",
+        ),
+        (b"\xff\xfe\x00", "no readable table"),
+    ],
+)
+def test_a_published_file_that_is_none_is_refused(tmp_path, text, message):
+    content = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / "published.csv").write_bytes(content)
+    (tmp_path / "table.csv").write_text("run,test_accuracy,test_images\nA,0.5,624\n")
+    with pytest.raises(DataError, match=message):
+        examine(tmp_path / "table.csv")
+
+
 def test_the_counts_of_the_studies_are_the_published_ones(shared_data):
     for split in ("train", "test"):
         counts = read_counts(PARAMS / "chest-xray" / "counts.csv")[split]

@@ -85,8 +85,8 @@ def test_a_resumed_run_begins_with_the_size_that_fitted(tmp_path):
     with pytest.warns(UserWarning, match="memory is full"):
         whole, _ = trained(room=6, epochs=3)
     with pytest.warns(UserWarning, match="memory is full"):
-        trained(room=6, epochs=3, unfinished=path)
-    # The state of the last epoch but one; from there, nothing is tried in vain.
+        trained(room=6, epochs=2, unfinished=path)
+    # Going on from there, nothing is tried in vain.
     assert checkpoint.load(path)["micro_batch"] == 4
     again, outcome = trained(room=6, epochs=3, unfinished=path)
     assert outcome.micro_batch == 4

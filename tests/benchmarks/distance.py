@@ -59,31 +59,25 @@ def build(compute: Compute) -> nn.Module:
     return network.to(compute.device, memory_format=torch.channels_last)
 
 
-def epochs(
+def epoch(
     images: Images, train: np.ndarray, val: np.ndarray, given: argparse.Namespace
 ) -> None:
-    """Train one epoch and begin a second, so that the first writes its state."""
-
-    def stop(row: dict[str, float]) -> None:
-        raise StopIteration
-
+    """Train one epoch, its state written down."""
     compute, network = resolve(), build(resolve())
-    recipe = training.Recipe(2, given.batch, learning_rate=RATE, patience=0, seed=0)
+    recipe = training.Recipe(1, given.batch, learning_rate=RATE, patience=0, seed=0)
     with tempfile.TemporaryDirectory() as place:
-        try:
-            training.fit(
-                network,
-                images,
-                recipe,
-                train=train,
-                val=val,
-                training={name for name, _ in network.named_modules()},
-                compute=compute,
-                on_epoch=stop,
-                unfinished=Path(place) / "state.pt",
-            )
-        except StopIteration:
-            synchronize(compute.device)
+        training.fit(
+            network,
+            images,
+            recipe,
+            train=train,
+            val=val,
+            training={name for name, _ in network.named_modules()},
+            compute=compute,
+            on_epoch=lambda row: None,
+            unfinished=Path(place) / "state.pt",
+        )
+        synchronize(compute.device)
 
 
 def main() -> None:
@@ -137,7 +131,7 @@ def main() -> None:
         watch.wrap(training, "evaluate", "validation")
         watch.wrap(checkpoint, "save", "checkpoint")
         started = clock()
-        epochs(images, train, val, given)
+        epoch(images, train, val, given)
         whole = clock() - started
         torch.optim.Adam.step = step
         Images.batch, Gradients.of, training.evaluate, checkpoint.save = original

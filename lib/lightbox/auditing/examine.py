@@ -1,7 +1,7 @@
 """Audit a printed table: what is impossible, inconsistent, or claimed too boldly."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,13 +10,14 @@ from lightbox.auditing.claims import gaps, losses, small, ties
 from lightbox.auditing.counts import Counts, beside, checked, join, read_counts
 from lightbox.auditing.files import load
 from lightbox.auditing.majorities import majority
+from lightbox.auditing.published import below, read_published
 from lightbox.auditing.remark import IMPOSSIBLE, RENAMED, Remark
 from lightbox.auditing.single import impossible
-from lightbox.auditing.table import PrintedTable, understand
+from lightbox.auditing.table import PrintedTable, Published, understand
 from lightbox.auditing.together import inconsistent
 
 # In the order in which they are told.
-RULES = (impossible, inconsistent, ties, majority, gaps, small, losses)
+RULES = (impossible, inconsistent, ties, majority, below, gaps, small, losses)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def examine(
     source: str | Path | pd.DataFrame,
     *,
     counts: Mapping[str, Counts] | None = None,
+    published: tuple[Published, ...] = (),
     name: str = "table",
 ) -> Examined:
     """Audit a table.
@@ -73,6 +75,8 @@ def examine(
         source: A file (CSV, or a Markdown table), or a frame.
         counts: Images and positives by split, for every row; what the table or a
             file beside it says is added.
+        published: What others reached on the same images; a `published.csv` beside
+            a file is added.
         name: What errors call a frame.
 
     Returns:
@@ -90,7 +94,8 @@ def examine(
         frame, name = load(path), str(path)
         if (found := beside(path)) is not None:
             given = merge(given, read_counts(found), str(found))
-    table = understand(frame, given, name)
+        published += read_published(path)
+    table = replace(understand(frame, given, name), published=published)
     found = [each for rule in RULES for each in rule(table)]
     # Under its right name an entry is possible after all.
     explained = {e for each in found if each.rule == RENAMED for e in each.entries}

@@ -16,7 +16,7 @@ class Remark(Finding):
     """One finding of the audit.
 
     Its rule is `impossible`, `inconsistent`, `renamed`, `averages`, `tie`, `majority`,
-    `imbalance`, `gap`, `small` or `losses`.
+    `imbalance`, `below`, `gap`, `small` or `losses`.
 
     Attributes:
         entries: Row name and heading of each entry that it is about.

@@ -9,6 +9,7 @@ import pandas as pd
 from lightbox.auditing.counts import SPLITS, beside, read_counts
 from lightbox.auditing.examine import Examined, examine, stated
 from lightbox.auditing.files import load
+from lightbox.auditing.published import read_published
 from lightbox.display import Prose, escape_markdown
 from lightbox.errors import ParameterError, did_you_mean
 from lightbox.findings.base import plural
@@ -24,6 +25,7 @@ RULES = {
     "tie": ("Tie", "平手"),
     "majority": ("Majority", "多數類別"),
     "imbalance": ("Imbalance", "類別不平衡"),
+    "below": ("Below what is published", "低於已發表的結果"),
     "gap": ("Val above test", "驗證高於測試"),
     "small": ("Too small", "樣本過少"),
     "losses": ("Losses", "損失函數"),
@@ -88,8 +90,8 @@ def reference_audit(section: Section, language: str = "en") -> Prose | None:
         return None
     known = beside(path)
     counts = read_counts(known) if known else {}
-    found = _prose(examine(rows, counts=counts, name=REFERENCE), language)
-    return Prose(ASKED[language] + "\n\n" + found.markdown)
+    found = examine(rows, counts=counts, published=read_published(path), name=REFERENCE)
+    return Prose(ASKED[language] + "\n\n" + _prose(found, language).markdown)
 
 
 def by_split(given: int | Mapping[str, int] | None, name: str) -> dict[str, int]:

@@ -27,6 +27,8 @@ class Row:
         loss: Name of the loss function it was trained with, or "".
         by_image: Whether the table says, in a column `split_by`, that val was cut from
             train image by image.
+        model: Its network, as the table's column `model` names it, or "".
+        strategy: As its column `strategy` says, or "".
     """
 
     name: str
@@ -34,10 +36,29 @@ class Row:
     counts: Mapping[str, Counts]
     loss: str = ""
     by_image: bool = False
+    model: str = ""
+    strategy: str = ""
 
     def count(self, split: str) -> Counts:
         """Give what is known of a split."""
         return self.counts.get(split, Counts())
+
+
+@dataclass(frozen=True)
+class Published:
+    """What others reached on the same test images.
+
+    Attributes:
+        model: The network.
+        strategy: How it was trained, as `Row.strategy`.
+        accuracy: On test, in [0, 1].
+        source: Where it is published.
+    """
+
+    model: str
+    strategy: str
+    accuracy: float
+    source: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,7 @@ class PrintedTable:
         rows: Its rows.
         ignored: Headings of no concern to the audit.
         counts: Counts that hold for every row, by split.
+        published: What others reached on the same images.
     """
 
     source: str
@@ -57,6 +79,7 @@ class PrintedTable:
     rows: tuple[Row, ...]
     ignored: tuple[str, ...] = ()
     counts: Mapping[str, Counts] = field(default_factory=dict)
+    published: tuple[Published, ...] = ()
 
 
 def understand(
@@ -119,7 +142,9 @@ def understand(
                 values[column] = replace(value, averaged=mean)
         counts = _counts(line, known, given, f"{source}, {name}")
         loss = str(line[lossy]) if lossy else ""
-        rows.append(Row(name, values, counts, loss, line.get(SPLIT_BY) == "image"))
+        said = {key: line.get(key, "").strip() for key in ("model", "strategy")}
+        by_image = line.get(SPLIT_BY) == "image"
+        rows.append(Row(name, values, counts, loss, by_image, **said))
     used = {*known, title, lossy, SPLIT_BY}
     ignored = tuple(str(h) for h in cells.columns if h not in used)
     return PrintedTable(source, tuple(metrics), tuple(rows), ignored, dict(given))
