@@ -95,7 +95,11 @@ def english(question="Does it learn?"):
         new_markdown_cell("## Data\n\n| pipe | table |\n|---|--:|\n| `x` | 1 |\n"),
         code("train()", log),
         figure("fig-a", "First picture."),
-        figure("fig-b", "Second picture, unlike @fig-a."),
+        # An author's caption is Markdown; the library's holds names, and is text.
+        code(
+            "#| caption: Second picture, unlike @fig-a.\ndraw()",
+            shown({"image/svg+xml": SVG}, kind="figure", label="fig-b"),
+        ),
         table("tbl-small", "Small.", pd.DataFrame({"model": ["a"]}), file="small.csv"),
         new_markdown_cell("## Method\n" + FORMULAS),
         table("tbl-wide", "Nineteen columns.", WIDE),
