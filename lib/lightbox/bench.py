@@ -173,24 +173,42 @@ def _lightbox(
     images: Images, train: np.ndarray, val: np.ndarray, compute: Compute, epochs: int
 ) -> float:
     """Time Lightbox's own loop on a whole network."""
-    return _fit(_network(compute)[0], images, train, val, compute, epochs)
+    network = _network(compute)[0]
+    return timed_fit(
+        network, images, train=train, val=val, compute=compute, epochs=epochs
+    )
 
 
-def _fit(
+def timed_fit(
     network: nn.Module,
     examples: Examples,
+    *,
     train: np.ndarray,
     val: np.ndarray,
     compute: Compute,
     epochs: int,
+    batch: int = BATCH,
 ) -> float:
-    """Time Lightbox's loop, its checkpoints included."""
+    """Time Lightbox's loop, the checkpoint behind every epoch included.
+
+    Args:
+        network: On the device; all of it is put into train mode.
+        examples: Inputs and labels by position.
+        train: Positions to train on.
+        val: Positions to validate on.
+        compute: Device and precision.
+        epochs: How many.
+        batch: Images a step.
+
+    Returns:
+        Seconds.
+    """
     with tempfile.TemporaryDirectory() as place:
         started = time.perf_counter()
         fit(
             network,
             examples,
-            Recipe(epochs, BATCH, learning_rate=RATE, patience=0, seed=0),
+            Recipe(epochs, batch, learning_rate=RATE, patience=0, seed=0),
             train=train,
             val=val,
             training={name for name, _ in network.named_modules()},
@@ -219,5 +237,7 @@ def _frozen(
     )
     vectors = Vectors(values, images.labels, device=compute.device)
     last = copy.deepcopy(network.get_submodule(head))
-    _fit(last, vectors, train, val, compute, FROZEN_EPOCHS)
+    timed_fit(
+        last, vectors, train=train, val=val, compute=compute, epochs=FROZEN_EPOCHS
+    )
     return time.perf_counter() - started

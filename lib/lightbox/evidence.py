@@ -58,13 +58,13 @@ def weigh(runs: Sequence[Any], patients: Patients) -> Evidence:
     scores = [score_run(run) for run in runs]
     resampled, left_out, gaps = [], [], []
     for run in runs:
-        *arrays, positive = run_arrays(run)
+        labels, answers, probabilities, positive = run_arrays(run)
+        arrays = labels, answers, probabilities
         for found, weights in (
             (resampled, patients.resampled),
             (left_out, patients.left_out),
         ):
             found.append(weighted_scores(*arrays, weights, positive=positive))
-        labels, answers, probabilities = arrays
         gaps.append(bin_gaps(probabilities.max(axis=1), labels == answers))
     values, bounds, deviations = {}, {}, {}
     for name in NAMES:

@@ -20,10 +20,9 @@ from lightbox.calibration import (
 )
 from lightbox.display import Figure
 from lightbox.divergence import finished_only
-from lightbox.metrics import score_run
 from lightbox.predictions import split_arrays
 from lightbox.results import check_same_data
-from lightbox.seeing import literal, seeing_words
+from lightbox.seeing import literal, seeing_words, val_losses
 from lightbox.style import (
     GREY,
     MAX_HEIGHT,
@@ -84,8 +83,7 @@ def reliability_diagram(
     """
     check_same_data(runs)
     terms, all_names = seeing_words(language), run_names(list(runs), language)
-    losses = np.nan_to_num([score_run(run, "val")["nll"] for run in runs], nan=np.inf)
-    kept = np.sort(np.argsort(losses, kind="stable")[:MOST])
+    kept = np.sort(np.argsort(val_losses(runs), kind="stable")[:MOST])
     names = [literal(all_names[k]) for k in kept]
     found = [calibrate(runs[k]) for k in kept]
     columns = columns_of(len(kept), PANELS_PER_ROW)

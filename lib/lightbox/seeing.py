@@ -227,5 +227,16 @@ def best_run(runs: Sequence[Any]) -> int:
     Returns:
         Its place; the first of several, and of runs without val images.
     """
-    scores = [score_run(run, "val")["nll"] for run in runs]
-    return int(np.argmin(np.nan_to_num(scores, nan=np.inf)))
+    return int(np.argmin(val_losses(runs)))
+
+
+def val_losses(runs: Sequence[Any]) -> np.ndarray:
+    """Measure runs as one may choose them by: on val, never on test.
+
+    Args:
+        runs: Finished runs.
+
+    Returns:
+        The NLL of each on val, (N,); infinite without val images.
+    """
+    return np.nan_to_num([score_run(run, "val")["nll"] for run in runs], nan=np.inf)

@@ -10,11 +10,9 @@ GPU the parts wait for the device, so that their sum is more than the epoch's.
 """
 
 import argparse
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,11 +20,12 @@ import torch
 from torch import nn
 
 from lightbox import checkpoint, models, training
+from lightbox.bench import timed_fit
 from lightbox.devices import Compute, resolve
 from lightbox.environment import hardware
 from lightbox.examples import Images
 from lightbox.gradients import Gradients, batches
-from lightbox.limit import RATE, step_limit, synchronize
+from lightbox.limit import step_limit, synchronize
 from lightbox.weights import Preprocessing
 
 
@@ -57,27 +56,6 @@ def build(compute: Compute) -> nn.Module:
     torch.manual_seed(0)
     network, _ = models.build("resnet18", "none", num_classes=2, channels=1)
     return network.to(compute.device, memory_format=torch.channels_last)
-
-
-def epoch(
-    images: Images, train: np.ndarray, val: np.ndarray, given: argparse.Namespace
-) -> None:
-    """Train one epoch, its state written down."""
-    compute, network = resolve(), build(resolve())
-    recipe = training.Recipe(1, given.batch, learning_rate=RATE, patience=0, seed=0)
-    with tempfile.TemporaryDirectory() as place:
-        training.fit(
-            network,
-            images,
-            recipe,
-            train=train,
-            val=val,
-            training={name for name, _ in network.named_modules()},
-            compute=compute,
-            on_epoch=lambda row: None,
-            unfinished=Path(place) / "state.pt",
-        )
-        synchronize(compute.device)
 
 
 def main() -> None:
@@ -131,7 +109,15 @@ def main() -> None:
         watch.wrap(training, "evaluate", "validation")
         watch.wrap(checkpoint, "save", "checkpoint")
         started = clock()
-        epoch(images, train, val, given)
+        timed_fit(
+            build(compute),
+            images,
+            train=train,
+            val=val,
+            compute=compute,
+            epochs=1,
+            batch=given.batch,
+        )
         whole = clock() - started
         torch.optim.Adam.step = step
         Images.batch, Gradients.of, training.evaluate, checkpoint.save = original

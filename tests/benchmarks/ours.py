@@ -13,14 +13,14 @@ import pandas as pd
 import torch
 
 from lightbox import data, features, models, plan
+from lightbox.bench import timed_fit
 from lightbox.data import cache
 from lightbox.devices import Compute, resolve
-from lightbox.examples import Examples, Images, Vectors
+from lightbox.examples import Images, Vectors
 from lightbox.gradients import batches
-from lightbox.limit import RATE, step_limit, synchronize
+from lightbox.limit import RATE, step_limit
 from lightbox.params import validate
 from lightbox.preparation import Prepared, prepare
-from lightbox.training import Recipe, fit
 from lightbox.weights import Preprocessing
 
 SECTION = "01_feature_extraction_vs_fine_tuning"
@@ -42,36 +42,6 @@ def made_ready(given: argparse.Namespace, strategy: str) -> tuple:
     compute = Compute(config.device, config.precision)
     dataset = data.open_dataset("folder", given.folder, seed=0)
     return dataset, compute, prepare(config, dataset, weights=weights, compute=compute)
-
-
-def timed_fit(
-    network: torch.nn.Module,
-    examples: Examples,
-    training: set[str],
-    compute: Compute,
-    *,
-    batch: int,
-    epochs: int,
-    train: np.ndarray,
-    val: np.ndarray,
-) -> float:
-    """Time epochs of Lightbox's loop, the checkpoint behind every epoch included."""
-    recipe = Recipe(epochs, batch, learning_rate=RATE, patience=0, seed=0)
-    with tempfile.TemporaryDirectory() as kept:
-        started = time.perf_counter()
-        fit(
-            network,
-            examples,
-            recipe,
-            train=train,
-            val=val,
-            training=training,
-            compute=compute,
-            on_epoch=lambda row: None,
-            unfinished=Path(kept) / "state.pt",
-        )
-        synchronize(compute.device)
-        return time.perf_counter() - started
 
 
 def limit(
@@ -111,8 +81,7 @@ def fine_tuning(given: argparse.Namespace) -> float:
     return before + timed_fit(
         made.network,
         made.images,
-        made.training,
-        compute,
+        compute=compute,
         batch=given.batch,
         epochs=given.epochs,
         train=dataset.subset("train"),
@@ -140,8 +109,7 @@ def frozen(given: argparse.Namespace) -> float:
         timed_fit(
             head,
             Vectors(values, made.images.labels, device=compute.device),
-            {name for name, _ in head.named_modules()},
-            compute,
+            compute=compute,
             batch=given.batch,
             epochs=given.epochs,
             train=train,
@@ -188,8 +156,7 @@ def growth(given: argparse.Namespace) -> float:
     return timed_fit(
         network,
         images,
-        training,
-        compute,
+        compute=compute,
         batch=given.batch,
         epochs=given.epochs,
         train=train,
