@@ -22,7 +22,7 @@ report: $(READY)
 	$(BIN)/lightbox report params/demo
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/benchmarks --ignore=tests/faults \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore=tests/faults \
 	  --numprocesses 2 --dist loadscope -m "not smoke"
 
 smoke: $(READY)

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from example_runs import make_run, study
 
-from lightbox import paths, store
-from lightbox.auditing.gate import check_results
-from lightbox.errors import ReportError
-from lightbox.tables import comparison
+from lightbox.base import paths
+from lightbox.base.errors import ReportError
+from lightbox.build import check_results
+from lightbox.comparison.results import results_table
+from lightbox.runs import store
 
 TISSUES = ("TUMOR", "STROMA", "LYMPHO")
 
@@ -33,13 +34,13 @@ def kept(tmp_path, monkeypatch):
 
 def notebook(folder, runs, changes=()):
     """An executed notebook whose results were changed: row, column, value."""
-    data, metadata = comparison(runs)._repr_mimebundle_()
+    data, metadata = results_table(runs)._repr_mimebundle_()
     frame = pd.read_csv(io.StringIO(data["text/csv"]), dtype=str, keep_default_na=False)
     for row, column, value in changes:
         frame.loc[row, column] = value
     data["text/csv"] = frame.to_csv(index=False)
     output = nbformat.v4.new_output("execute_result", data, metadata=metadata)
-    cell = nbformat.v4.new_code_cell("lb.comparison(runs)", outputs=[output])
+    cell = nbformat.v4.new_code_cell("lb.results_table(runs)", outputs=[output])
     path = folder / "01" / "01.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
@@ -95,18 +96,19 @@ def test_a_run_that_the_store_has_no_more_cannot_be_audited(kept, tmp_path):
 def test_the_command_renders_nothing_of_a_tampered_table(kept, tmp_path, monkeypatch):
     from rich.console import Console
 
-    from lightbox import binding
-    from lightbox.execute import Execution
-    from lightbox.study import Study
+    from lightbox import build
+    from lightbox.build import Execution, make
+    from lightbox.sections.section import COMMAND, REPORT, STUDY
+    from lightbox.settings.studies import Study
 
     runs, folder = kept(study()), tmp_path / "report"
     path = notebook(folder, runs, [(0, "test_accuracy", "0.8512")])
-    monkeypatch.setattr(binding, "execute", lambda *_, **__: Execution(path, None))
+    monkeypatch.setattr(build, "execute", lambda *_, **__: Execution(path, None))
     chosen = Study("demo", tmp_path, {"01": {}})
-    for name in (binding.COMMAND, binding.STUDY, binding.REPORT):
+    for name in (COMMAND, STUDY, REPORT):
         monkeypatch.setenv(name, "")
     with pytest.raises(ReportError, match=r"results\.csv, row 1"):
-        binding.make(
+        make(
             chosen, folder, formats=("html",), command="x", console=Console(quiet=True)
         )
     assert not list(folder.rglob("*.html"))

@@ -169,7 +169,7 @@ def test_no_module_hides_a_name_of_the_package(project):
     """Importing `lightbox.x` sets `lightbox.x`, whatever was meant by the name."""
     import lightbox
 
-    modules = {path.stem for path in (project / "lib" / "lightbox").glob("*.py")}
+    modules = {path.stem for path in (project / "lib" / "lightbox").glob("*")}
     assert not modules & set(lightbox._HOMES)
     for name in lightbox._HOMES:
         assert callable(getattr(lightbox, name)), name

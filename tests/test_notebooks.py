@@ -13,7 +13,7 @@ import papermill
 import pytest
 import yaml
 
-from lightbox.params import SECTIONS
+from lightbox.settings.parameters import SECTIONS
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from lightbox.data import phantoms
-from lightbox.params import SECTIONS
+from lightbox.data.phantoms import generation
+from lightbox.settings.parameters import SECTIONS
 
 pytestmark = pytest.mark.smoke
 PROJECT = Path(__file__).resolve().parents[1]
@@ -82,7 +82,7 @@ def store(tmp_path):
     ],
 )
 def test_a_study_on_the_phantoms_that_mimic_its_images(study, values, tmp_path, store):
-    images = phantoms.generate(values["dataset"], tmp_path / "images", scale=SCALE)
+    images = generation.generate(values["dataset"], tmp_path / "images", scale=SCALE)
     report(study, tmp_path / "out", store, data_dir=str(images), **values)
 
 

@@ -12,16 +12,13 @@ import click
 import yaml
 from rich.console import Console
 
-from lightbox.errors import LightboxError, ParameterError
+from lightbox.base.errors import LightboxError, ParameterError
 
 FORMATS = ("html", "pdf", "docx")
-
-
 # Commands whose modules are imported when they are called: command to module.
 ELSEWHERE = {
-    "audit": "auditing.command",
-    "bench": "bench_command",
-    "runs": "runs_command",
+    "audit": "printed.command",
+    "runs": "runs.command",
 }
 
 
@@ -52,6 +49,20 @@ class Group(click.Group):
 @click.version_option(package_name="lightbox")
 def main() -> None:
     """From a folder of medical images to a course report on transfer learning."""
+
+
+@main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def bench(options: tuple[str, ...]) -> None:
+    """Time training on this machine, in about two minutes (from a clone)."""
+    import subprocess
+
+    from lightbox.base import paths
+
+    script = paths.project() / "tests/benchmarks/bench.py"
+    if not script.is_file():
+        raise ParameterError(f"{script} does not exist: run from a clone of Lightbox")
+    raise SystemExit(subprocess.call([sys.executable, str(script), *options]))
 
 
 @main.command()
@@ -97,8 +108,9 @@ def report(
     from the store; a notebook that fails is rendered up to where it failed, the
     others are done, and the exit status is 1.
     """
-    from lightbox import binding, paths
-    from lightbox import study as studies
+    from lightbox import build
+    from lightbox.base import paths
+    from lightbox.settings import studies
 
     wanted = _formats(formats)
     chosen = studies.load(study).only(only).override(_overrides(parameters))
@@ -106,7 +118,7 @@ def report(
     folder = (out or paths.reports() / chosen.name).resolve()
     console = Console(stderr=True, highlight=False)
     started = time.perf_counter()
-    done = binding.make(
+    done = build.make(
         chosen,
         folder,
         formats=wanted,

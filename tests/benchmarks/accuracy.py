@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from lightbox import data, paths, plan, runs
-from lightbox.devices import resolve
-from lightbox.environment import hardware
-from lightbox.params import validate
+from lightbox.base import paths
+from lightbox.data import dataset as data
+from lightbox.runs import plan, train
+from lightbox.runs.environment import hardware
+from lightbox.settings.parameters import validate
+from lightbox.training.devices import resolve
 
 PROJECT = Path(__file__).resolve().parents[2]
 REAL = PROJECT / ".." / "shared" / "data" / "chest_xray"
@@ -48,7 +50,7 @@ def areas(precision: str, given: argparse.Namespace) -> list[float]:
     dataset = data.open_dataset("folder", given.folder, seed=0)
     plan.check(settings)
     found = []
-    for run in runs.run_all(settings, dataset):
+    for run in train.run_all(settings, dataset):
         test = run.predictions[run.predictions["split"] == "test"]
         positive = dataset.classes[-1]
         score = roc_auc_score(test["label"] == positive, test[f"prob_{positive}"])

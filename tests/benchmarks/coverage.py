@@ -19,12 +19,10 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import norm
 
-from lightbox.delong import delong
-from lightbox.evidence import weigh
-from lightbox.intervals import ALPHA, mcnemar, wilson
-from lightbox.progress import track
-from lightbox.replicates import resample_patients, weighted_scores
-from lightbox.significance import all_pairs
+from lightbox.base.progress import track
+from lightbox.evaluation.bootstrap import resample_patients, weigh, weighted_scores
+from lightbox.evaluation.pairs import all_pairs, delong
+from lightbox.evaluation.significance import ALPHA, mcnemar, wilson
 
 STUDIES = 1000
 CLASSES = ["NORMAL", "PNEUMONIA"]

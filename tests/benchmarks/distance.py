@@ -17,16 +17,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from bench import timed_fit
+from limit import step_limit, synchronize
 from torch import nn
 
-from lightbox import checkpoint, models, training
-from lightbox.bench import timed_fit
-from lightbox.devices import Compute, resolve
-from lightbox.environment import hardware
-from lightbox.examples import Images
-from lightbox.gradients import Gradients, batches
-from lightbox.limit import step_limit, synchronize
-from lightbox.weights import Preprocessing
+from lightbox.networks import models
+from lightbox.networks.weights import Preprocessing
+from lightbox.runs.environment import hardware
+from lightbox.training import checkpoint, loop
+from lightbox.training.batches import Images
+from lightbox.training.devices import Compute, resolve
+from lightbox.training.loop import Gradients, batches
 
 
 class Stopwatch:
@@ -100,13 +101,13 @@ def main() -> None:
                 eval_steps=counts[1],
             )
             measured[f"limit: {part}"].append(seconds)
-        original = (Images.batch, Gradients.of, training.evaluate, checkpoint.save)
+        original = (Images.batch, Gradients.of, loop.evaluate, checkpoint.save)
         step = torch.optim.Adam.step
         watch.seconds.clear()
         watch.wrap(torch.optim.Adam, "step", "optimizer")
         watch.wrap(Images, "batch", "batches")
         watch.wrap(Gradients, "of", "gradients")
-        watch.wrap(training, "evaluate", "validation")
+        watch.wrap(loop, "evaluate", "validation")
         watch.wrap(checkpoint, "save", "checkpoint")
         started = clock()
         timed_fit(
@@ -120,7 +121,7 @@ def main() -> None:
         )
         whole = clock() - started
         torch.optim.Adam.step = step
-        Images.batch, Gradients.of, training.evaluate, checkpoint.save = original
+        Images.batch, Gradients.of, loop.evaluate, checkpoint.save = original
         parts = dict(watch.seconds)
         known = ("gradients", "optimizer", "validation", "checkpoint")
         measured["epoch: forward, backward, batches"].append(parts["gradients"])

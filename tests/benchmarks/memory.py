@@ -51,13 +51,14 @@ class Peak(threading.Thread):
 
 def write(path: Path, count: int, size: int) -> None:
     """Repeat drawn phantoms, each time with another brightness, into an array."""
-    from lightbox.data import decode, phantoms
+    from lightbox.data import pixels as decode
+    from lightbox.data.phantoms import generation
 
     array = np.lib.format.open_memmap(
         path, mode="w+", dtype=np.uint8, shape=(count, size, size, 1)
     )
     with tempfile.TemporaryDirectory() as folder:
-        root = phantoms.generate("phantom-chest", Path(folder) / "set", scale=0.3)
+        root = generation.generate("phantom-chest", Path(folder) / "set", scale=0.3)
         files = sorted(item for item in root.rglob("*.*") if item.parent != root)
         drawn = np.stack(
             [
@@ -83,11 +84,10 @@ def train(path: Path, batch: int) -> None:
     import torch
     from torch import nn
 
-    from lightbox.augmentation import light
-    from lightbox.devices import Compute
-    from lightbox.examples import Images
-    from lightbox.training import Recipe, fit
-    from lightbox.weights import Preprocessing
+    from lightbox.networks.weights import Preprocessing
+    from lightbox.training.batches import Images, light
+    from lightbox.training.devices import Compute
+    from lightbox.training.loop import Recipe, fit
 
     torch.manual_seed(0)
     network = nn.Sequential(

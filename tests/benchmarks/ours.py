@@ -11,17 +11,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from bench import timed_fit
+from limit import RATE, step_limit
 
-from lightbox import data, features, models, plan
-from lightbox.bench import timed_fit
-from lightbox.data import cache
-from lightbox.devices import Compute, resolve
-from lightbox.examples import Images, Vectors
-from lightbox.gradients import batches
-from lightbox.limit import RATE, step_limit
-from lightbox.params import validate
-from lightbox.preparation import Prepared, prepare
-from lightbox.weights import Preprocessing
+from lightbox.data import dataset as data
+from lightbox.data import pixels
+from lightbox.networks import models
+from lightbox.networks.weights import Preprocessing
+from lightbox.runs import plan
+from lightbox.runs.train import Prepared, prepare
+from lightbox.settings.parameters import validate
+from lightbox.training import features
+from lightbox.training.batches import Images, Vectors
+from lightbox.training.devices import Compute, resolve
+from lightbox.training.loop import batches
 
 SECTION = "01_feature_extraction_vs_fine_tuning"
 
@@ -124,7 +127,7 @@ def decode(given: argparse.Namespace) -> float:
     with tempfile.TemporaryDirectory() as home:
         os.environ["LIGHTBOX_HOME"] = home
         started = time.perf_counter()
-        cache.pixels(
+        pixels.pixels(
             pd.DataFrame({"image": images}),
             given.folder,
             size=given.size,

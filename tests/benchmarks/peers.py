@@ -26,10 +26,10 @@ from pathlib import Path
 from comparing_systems import TITLES, compared, shown, write_down
 from PIL import Image
 
-from lightbox import paths
-from lightbox.devices import resolve
-from lightbox.environment import hardware
-from lightbox.progress import Progress
+from lightbox.base import paths
+from lightbox.base.progress import Progress
+from lightbox.runs.environment import hardware
+from lightbox.training.devices import resolve
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]

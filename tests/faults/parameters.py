@@ -6,11 +6,16 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from lightbox import plan
-from lightbox.data import open_dataset
-from lightbox.errors import LightboxError
-from lightbox.params import SECTIONS, VARIABLE, TrainingParameters, validate
-from lightbox.study import Study
+from lightbox.base.errors import LightboxError
+from lightbox.data.dataset import open_dataset
+from lightbox.runs import plan
+from lightbox.settings.parameters import (
+    SECTIONS,
+    VARIABLE,
+    TrainingParameters,
+    validate,
+)
+from lightbox.settings.studies import Study
 
 # What a careful user types; the wrong values below are mixed in.
 SOUND = {

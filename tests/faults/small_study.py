@@ -12,17 +12,18 @@ import traceback
 import warnings
 from pathlib import Path
 
-from lightbox import data, runs
-from lightbox.data import cache
-from lightbox.errors import LightboxError
-from lightbox.params import validate
+from lightbox.base.errors import LightboxError
+from lightbox.data import dataset, pixels
+from lightbox.runs.store import Run
+from lightbox.runs.train import run_all
+from lightbox.settings.parameters import validate
 
 # How an attempt ended, as an exit status.
 FINISHED, REFUSED, BROKEN = 0, 3, 4
 EPOCHS = 5
 
 
-def train(images: Path) -> list[runs.Run]:
+def train(images: Path) -> list[Run]:
     """Train the study in this process."""
     values = {
         "dataset": "folder",
@@ -37,9 +38,9 @@ def train(images: Path) -> list[runs.Run]:
         "device": "cpu",
         "precision": "float32",
     }
-    cache._verified.clear()  # a new process would know nothing
-    found = data.open_dataset("folder", images, seed=0)
-    return runs.run_all(validate("01_feature_extraction_vs_fine_tuning", values), found)
+    pixels._verified.clear()  # a new process would know nothing
+    found = dataset.open_dataset("folder", images, seed=0)
+    return run_all(validate("01_feature_extraction_vs_fine_tuning", values), found)
 
 
 def begin(images: Path, home: Path, log: Path) -> int:

@@ -13,7 +13,8 @@ import pytest
 from faults.images import make_folder
 from faults.small_study import FINISHED, REFUSED, attempt, begin, predictions
 
-from lightbox import store
+from lightbox.base.files import StoreError
+from lightbox.runs.store import MODEL, RECORD, find, read_weights
 
 KILOBYTES = (4, 60, 500, 1_500, 3_000, 5_000, 8_000, 20_000)
 DAMAGES = 200
@@ -123,7 +124,7 @@ def test_damaged_runs_are_never_read(undisturbed, tmp_path, monkeypatch, tell):
     draw, wrong, noticed = random.Random(1), 0, 0
     (identity, *_) = predictions(undisturbed)
     monkeypatch.setenv("LIGHTBOX_HOME", str(undisturbed))
-    whole = store.find(identity)
+    whole = find(identity)
     monkeypatch.setenv("LIGHTBOX_HOME", str(tmp_path))
     names = sorted(path.name for path in whole.folder.iterdir())
     assert len(names) == 4
@@ -136,18 +137,18 @@ def test_damaged_runs_are_never_read(undisturbed, tmp_path, monkeypatch, tell):
         changed = (folder / name).read_bytes() != before
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            run = store.find(identity)
-            if run is not None and name == store.MODEL:
+            run = find(identity)
+            if run is not None and name == MODEL:
                 try:
-                    store.read_weights(run)
-                except store.StoreError:
+                    read_weights(run)
+                except StoreError:
                     run = None
         noticed += run is None
         if run is not None:
             # Spaces between the words of run.json say nothing.
             same = run.record == whole.record and run.history.equals(whole.history)
             wrong += not (same and run.predictions.equals(whole.predictions))
-            wrong += changed and name != store.RECORD
+            wrong += changed and name != RECORD
         shutil.rmtree(tmp_path / "runs")
     tell("damaged file of a run", DAMAGES, 0, wrong, f"{noticed} set aside")
     assert wrong == 0

@@ -9,7 +9,7 @@ from faults.images import make_folder
 from faults.parameters import outcome, parameter_sets
 from hypothesis import HealthCheck, given, settings
 
-from lightbox.data import open_dataset
+from lightbox.data.dataset import open_dataset
 
 SETS = 2_000
 

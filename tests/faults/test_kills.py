@@ -16,7 +16,7 @@ from faults.small_study import (
     predictions,
 )
 
-from lightbox import checkpoint
+from lightbox.training import checkpoint
 
 KILLS = 200
 

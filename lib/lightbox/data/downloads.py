@@ -10,9 +10,9 @@ from typing import Any
 import pooch
 import requests
 
+from lightbox.base.errors import DataError
+from lightbox.base.progress import Progress
 from lightbox.data.cards import Card, Recipe
-from lightbox.errors import DataError
-from lightbox.progress import Progress
 
 RETRIES = 2  # after the first attempt; each starts from nothing
 TIMEOUT = 30  # seconds without an answer

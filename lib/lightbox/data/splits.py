@@ -5,9 +5,9 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from lightbox.data.checks import WIDEST, interval_width
-from lightbox.data.notes import Note
-from lightbox.errors import DataError
+from lightbox.base.errors import DataError
+from lightbox.data.cards import Note
+from lightbox.data.inspection import WIDEST, interval_width
 
 ATTEMPTS = 20  # shuffles of the groups before a split is called impossible
 GOOD_FIT = 0.3  # a fold this near to the wanted size and class shares is taken

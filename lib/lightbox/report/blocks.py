@@ -7,24 +7,95 @@ which order, under which label, and where a failed notebook ends.
 import base64
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from nbformat import NotebookNode
 
-from lightbox.errors import ReportError
-from lightbox.provenance import MIME as PROVENANCE_MIME
-from lightbox.report.pieces import (
-    Block,
-    Callout,
-    Chapter,
-    Code,
-    Figure,
-    Prose,
-    Stop,
-    Table,
-    Text,
-)
-from lightbox.report.words import guess_language
+from lightbox.base.errors import ReportError
+from lightbox.base.words import guess_language
+from lightbox.display.provenance import MIME as PROVENANCE_MIME
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Body text in Markdown; `pictures` maps attachment names to (mime, bytes)."""
+
+    text: str
+    pictures: dict[str, tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Callout:
+    """A tinted box of Markdown; `tone` is `"note"` or `"warning"`."""
+
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """Source of one or more cells, folded in HTML and left out elsewhere."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """Printed output that the cell asked to show, in fixed pitch."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture: `svg` text, `png` bytes, or both. Numbered if named or captioned."""
+
+    label: str
+    caption: str
+    svg: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as pandas wrote it, with the full-precision `csv` of its `file`."""
+
+    label: str
+    caption: str
+    html: str
+    csv: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The error that ended the notebook, in one line."""
+
+    message: str
+
+
+Block = Prose | Callout | Code | Text | Figure | Table | Stop
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One notebook.
+
+    Attributes:
+        title: Markdown of its first-level heading (empty where it has none).
+        blocks: What is shown, in order; ends with a `Stop` if the notebook failed.
+        provenance: The facts of the run, or None.
+        language: `"en"` or `"zh"`.
+        failed: The error's line, or an empty string.
+    """
+
+    title: str
+    blocks: tuple[Block, ...]
+    provenance: dict[str, Any] | None
+    language: str
+    failed: str
+
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 LABEL = re.compile(r"(fig|tbl)-[A-Za-z0-9][A-Za-z0-9_-]*")

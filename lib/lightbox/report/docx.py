@@ -5,11 +5,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from lightbox.report import markdown, pandoc, pieces, tables
+from lightbox.report import blocks, pandoc, tables
+from lightbox.report import document as markdown
+from lightbox.report.document import TAGS, WORDS, Report, Sources
 from lightbox.report.html import provenance_html
-from lightbox.report.markdown import Report, Sources
 from lightbox.report.pdf import SUFFIXES, rasterise
-from lightbox.report.words import TAGS, WORDS
 
 
 def write(report: Report) -> bytes:
@@ -49,13 +49,13 @@ def _sources(report: Report, folder: Path) -> Sources:
     words = WORDS[report.language]
     attached = count(1)
 
-    def figure(block: pieces.Figure, number: int) -> str:
+    def figure(block: blocks.Figure, number: int) -> str:
         # Word's own rendering of SVG varies; pandoc would need a converter.
         path = folder / f"figure-{number}.png"
         path.write_bytes(block.png or rasterise(block.svg))
         return path.name
 
-    def table(block: pieces.Table, number: int) -> str:
+    def table(block: blocks.Table, number: int) -> str:
         return tables.parse(block.html).html()
 
     def picture(mime: str, content: bytes) -> str:

@@ -13,11 +13,13 @@ from typing import Any
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-from lightbox.errors import ReportError
-from lightbox.report import fonts, markdown, pandoc, pieces, tables
-from lightbox.report.markdown import Report, Sources
+from lightbox.base.errors import ReportError
+from lightbox.base.words import is_cjk
+from lightbox.display.fonts import files
+from lightbox.report import blocks, pandoc, tables
+from lightbox.report import document as markdown
+from lightbox.report.document import TAGS, WORDS, Report, Sources
 from lightbox.report.pdf import fonts_lack
-from lightbox.report.words import TAGS, WORDS, is_cjk
 
 HERE = Path(__file__).parent
 # Signs that MathML draws but does not spell: italic letters and the radical.
@@ -72,12 +74,12 @@ def data_uri(mime: str, data: bytes) -> str:
 def _sources(report: Report) -> Sources:
     words = WORDS[report.language]
 
-    def figure(block: pieces.Figure, number: int) -> str:
+    def figure(block: blocks.Figure, number: int) -> str:
         if block.svg:
             return data_uri("image/svg+xml", block.svg.encode("utf-8"))
         return data_uri("image/png", block.png)
 
-    def table(block: pieces.Table, number: int) -> str:
+    def table(block: blocks.Table, number: int) -> str:
         return tables.parse(block.html).html()
 
     def provenance(facts: dict[str, Any], heading: str) -> str:
@@ -140,21 +142,21 @@ def _fonts(page: str) -> str:
     faces = []
     if "<math" in page:
         signs = set("".join(re.findall(r"<math.*?</math>", page, flags=re.S)))
-        faces.append(_face("Lightbox Math", "normal", fonts.MATH_WOFF2, signs))
+        faces.append(_face("Lightbox Math", "normal", files.MATH_WOFF2, signs))
     text = re.sub(r'src="data:[^"]*"', "", page)
     wanted = {c for c in text if is_cjk(c)}
     if wanted:
         wanted |= set("“”‘’…—–·．")
-        sources = [fonts.CJK_REGULAR, *fonts.own()]
+        sources = [files.CJK_REGULAR, *files.own()]
         missing = set(wanted)
         for source in sources:
             held = missing & _characters(source)
             if not held:
                 continue
             missing -= held
-            if source == fonts.CJK_REGULAR:
+            if source == files.CJK_REGULAR:
                 faces.append(_face("Lightbox CJK", "400", source, held))
-                faces.append(_face("Lightbox CJK", "700", fonts.CJK_BOLD, held))
+                faces.append(_face("Lightbox CJK", "700", files.CJK_BOLD, held))
             else:
                 faces.append(_face("Lightbox CJK", "400 700", source, held))
         if lost := sorted(c for c in missing if is_cjk(c)):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lightbox.errors import ReportError
+from lightbox.base.errors import ReportError
 
 READER = Path(__file__).with_name("report.lua")
 

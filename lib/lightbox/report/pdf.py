@@ -10,10 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from lightbox.errors import ReportError
-from lightbox.report import fonts, markdown, pandoc, pieces, tables
-from lightbox.report.markdown import Report, Sources
-from lightbox.report.words import WORDS, is_cjk
+from lightbox.base.errors import ReportError
+from lightbox.base.words import is_cjk
+from lightbox.display.fonts import files
+from lightbox.report import blocks, pandoc, tables
+from lightbox.report import document as markdown
+from lightbox.report.document import WORDS, Report, Sources
 
 TEMPLATE = Path(__file__).with_name("template.typ")
 SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
@@ -51,13 +53,13 @@ def _sources(report: Report, folder: Path) -> Sources:
     words = WORDS[report.language]
     attached, boxes = count(1), count(1)
 
-    def figure(block: pieces.Figure, number: int) -> str:
+    def figure(block: blocks.Figure, number: int) -> str:
         name = f"figure-{number}.{'svg' if block.svg else 'png'}"
         data = block.svg.encode("utf-8") if block.svg else block.png
         (folder / name).write_bytes(data)
         return name
 
-    def table(block: pieces.Table, number: int) -> str:
+    def table(block: blocks.Table, number: int) -> str:
         return data(f"table-{number}.json", tables.parse(block.html).typst())
 
     def picture(mime: str, content: bytes) -> str:
@@ -151,9 +153,9 @@ def _compile(folder: Path, timestamp: int) -> bytes:
             "PDF needs Typst, which is missing; install it with: "
             "pip install 'typst==0.15.*'"
         ) from error
-    searched = [str(fonts.FOLDER)]
-    if fonts.own_folder().is_dir():
-        searched.append(str(fonts.own_folder()))
+    searched = [str(files.FOLDER)]
+    if files.own_folder().is_dir():
+        searched.append(str(files.own_folder()))
     try:
         return typst.compile(
             str(folder / "main.typ"),
@@ -178,5 +180,5 @@ def fonts_lack(characters: list[str]) -> str:
     listed = " ".join(f"{c} (U+{ord(c[0]):04X})" for c in sorted(set(characters)))
     return (
         f"no font at hand has the characters {listed}; put an .otf or .ttf font "
-        f"with them into {fonts.own_folder()}"
+        f"with them into {files.own_folder()}"
     )

@@ -14,7 +14,7 @@ from lxml import etree
 from lxml import html as lxml_html
 from PIL import ImageColor
 
-from lightbox.errors import ReportError
+from lightbox.base.errors import ReportError
 
 NUMBER = re.compile(
     r"[<>≤≥≈~±+\-−]?\s*\d[\d.,\s:eE+\-−–±×/()\[\]%^]*"

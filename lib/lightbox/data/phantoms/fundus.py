@@ -1,10 +1,209 @@
 """Fundus photographs in the layout of RFMiD: healthy or with a risk of disease."""
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 
-from lightbox.data.phantoms.eye import SIGNS, Eye, paint
-from lightbox.data.phantoms.textures import Canvas, Item, grid, step
+from lightbox.data.phantoms.drawing import Canvas, Field, Item, blob, grid, noise, step
+
+
+@dataclass
+class Eye:
+    """What is to be seen in one eye; lengths in half image heights."""
+
+    disc: np.ndarray
+    macula: np.ndarray
+    radius: float  # of the disc
+    shape: tuple[int, int]
+    blood: Canvas
+    pale: Canvas
+    cup: float  # of the disc's radius
+    haze: float = 0.0
+    tessellation: float = 0.0
+    crescent: float = 0.0
+    swelling: float = 0.0
+    blister: float = 0.0
+
+    def pixels(self, points: np.ndarray) -> np.ndarray:
+        """Turn centred coordinates (N, 2) into pixels of the canvases."""
+        height, width = self.shape
+        return points * (height / 2) + np.array([width / 2, height / 2])
+
+
+def _blend(picture: Field, mask: Field, colour: tuple[float, float, float]) -> None:
+    """Lay a colour over the picture where the mask is, in place."""
+    if not mask.any():
+        return
+    picture += mask * (np.asarray(colour, np.float32)[:, None, None] - picture)
+
+
+def paint(eye: Eye, rng: np.random.Generator) -> Field:
+    """Colour the background, macula, disc, vessels and lesions.
+
+    Args:
+        eye: What is to be seen.
+        rng: Source of randomness.
+
+    Returns:
+        (3, H, W) red, green, blue, about [0, 1].
+    """
+    y, x = grid(eye.shape)
+    pigment = rng.uniform(0, 1)
+    base = np.array([0.82, 0.40 - 0.14 * pigment, 0.18 - 0.10 * pigment], np.float32)
+    mottle = 1 + 0.05 * noise(rng, eye.shape, 12) + 0.025 * noise(rng, eye.shape, 3)
+    choroid = np.abs(noise(rng, eye.shape, 9, 1.8))
+    mottle += eye.tessellation * 0.55 * (np.exp(-3 * choroid) - 0.4)
+    picture = base[:, None, None] * mottle
+
+    # Plain floats keep the arrays float32.
+    (mx, my), (dx, dy) = eye.macula.tolist(), eye.disc.tolist()
+    to_macula = np.hypot(x - mx, y - my)
+    spot = np.exp(-((to_macula / 0.20) ** 2)) * rng.uniform(0.35, 0.65)
+    _blend(picture, spot * (1 - 0.8 * eye.blister), (0.42, 0.12, 0.06))
+    ring = step((0.27 - to_macula) / 0.06)
+    _blend(picture, 0.5 * eye.blister * ring, (0.92, 0.62, 0.34))
+
+    to_disc = np.hypot(x - dx, (y - dy) * 0.92) / eye.radius
+    halo = step((1.75 * (1 + 0.1 * choroid) - to_disc) / 0.12)
+    _blend(picture, 0.8 * eye.crescent * halo, (0.95, 0.80, 0.60))
+    soft = 0.10 + 0.5 * eye.swelling
+    rim = step((1 + 0.45 * eye.swelling - to_disc) / soft)
+    _blend(picture, rim * 0.9, (0.97, 0.72 - 0.12 * eye.swelling, 0.42))
+    cup = step((eye.cup * (1 - eye.swelling) - to_disc) / 0.12)
+    _blend(picture, cup * rim, (1.0, 0.93, 0.76))
+
+    vessels = _vessels(eye, rng)
+    _blend(picture, vessels * (1 - 0.4 * cup) * 0.75, (0.42, 0.08, 0.06))
+    _blend(picture, eye.pale.field() * 0.9, (0.98, 0.88, 0.52))
+    _blend(picture, eye.blood.field() * 0.9, (0.33, 0.04, 0.03))
+    fog = np.clip(eye.haze * (1 + 0.25 * noise(rng, eye.shape, 50)), 0, 0.9)
+    # Fog of the retina's own colour, only paler: it takes contrast, not hue.
+    _blend(picture, fog, tuple(picture.mean((1, 2)) * (1.0, 1.1, 1.2)))
+    return picture
+
+
+def _vessels(eye: Eye, rng: np.random.Generator) -> Field:
+    """Draw the arcades that leave the disc and their branches, (H, W)."""
+    canvas = Canvas(eye.shape)
+    side = np.sign(eye.macula[0] - eye.disc[0])
+    t = np.linspace(0, 1, 16)
+    for up in (-1, 1):
+        # End point and bulge of the temporal arcade, then of the nasal vessels.
+        for far, high, bow, size in ((1.5, 0.35, 0.62, 2.6), (-0.7, 0.65, 0.1, 2.0)):
+            for twin in (0.0, 0.10):  # artery and vein
+                end = np.array([side * far, up * high]) * rng.normal(1, 0.1, 2)
+                path = end * t[:, None]
+                path[:, 1] += up * (bow + twin) * np.sin(np.pi * t**0.75)
+                path[:, 0] -= side * twin * np.sin(np.pi * t)
+                sway = 0.02 * np.sin(t * rng.uniform(8, 20) + rng.uniform(0, 6))
+                path = eye.disc + path + sway[:, None]
+                shade = 0.8 if twin else 1.0
+                _taper(canvas, eye.pixels(path), size * (1.1 - twin), shade)
+                for start in rng.integers(3, 13, 4):
+                    way = path[start + 1] - path[start]
+                    way = way / np.linalg.norm(way)
+                    turn = rng.choice([-1, 1]) * rng.uniform(0.4, 1.0)
+                    way = way @ _rotation(turn)
+                    length = rng.uniform(0.2, 0.6) * t[:8, None] * 2
+                    curl = np.array([-way[1], way[0]]) * rng.normal(0, 0.3)
+                    twig = path[start] + way * length + curl * length**2
+                    canvas.stroke(eye.pixels(twig), 0.45 * size, 0.7 * shade)
+    return canvas.field()
+
+
+def _rotation(angle: float) -> np.ndarray:
+    """Return the matrix that turns row vectors by `angle` radians, (2, 2)."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    return np.array([[cos, sin], [-sin, cos]])
+
+
+def _taper(canvas: Canvas, points: np.ndarray, width: float, value: float) -> None:
+    """Draw a vessel that thins out towards its end."""
+    third = len(points) // 3
+    for part, share in enumerate((1.0, 0.75, 0.5)):
+        last = len(points) if part == 2 else (part + 1) * third + 1
+        canvas.stroke(points[part * third : last], width * share, value)
+
+
+def _spots(
+    eye: Eye,
+    rng: np.random.Generator,
+    canvas: Canvas,
+    number: tuple[int, int],
+    radius: tuple[float, float],
+    spread: float,
+    centre: np.ndarray | None = None,
+) -> None:
+    """Scatter round lesions around `centre` (the macula where None)."""
+    middle = eye.macula if centre is None else centre
+    for _ in range(rng.integers(*number)):
+        at = eye.pixels(middle + rng.normal(0, spread, 2))
+        r = rng.uniform(*radius, 2) * eye.shape[0] / 2
+        outline = blob(rng, (at[0], at[1]), (r[0], r[1]), rng.uniform(0, 3), 0.2)
+        canvas.polygon(outline, rng.uniform(0.7, 1.0))
+
+
+def _diabetic(eye: Eye, rng: np.random.Generator) -> None:
+    _spots(eye, rng, eye.blood, (6, 22), (0.015, 0.055), 0.38)
+    _spots(eye, rng, eye.pale, (4, 20), (0.012, 0.040), 0.26)
+
+
+def _macular(eye: Eye, rng: np.random.Generator) -> None:
+    _spots(eye, rng, eye.pale, (8, 20), (0.02, 0.06), 0.11)
+    _spots(eye, rng, eye.blood, (0, 3), (0.03, 0.10), 0.08)
+
+
+def _drusen(eye: Eye, rng: np.random.Generator) -> None:
+    _spots(eye, rng, eye.pale, (15, 40), (0.012, 0.032), 0.20)
+
+
+def _media_haze(eye: Eye, rng: np.random.Generator) -> None:
+    eye.haze = rng.uniform(0.55, 0.85)
+
+
+def _myopia(eye: Eye, rng: np.random.Generator) -> None:
+    eye.crescent, eye.tessellation = rng.uniform(0.6, 1.0), rng.uniform(0.5, 0.9)
+
+
+def _vein_occlusion(eye: Eye, rng: np.random.Generator) -> None:
+    up = rng.choice([-1, 1])
+    centre = (eye.disc + eye.macula) / 2 + [0, up * rng.uniform(0.3, 0.5)]
+    _spots(eye, rng, eye.blood, (15, 35), (0.02, 0.07), 0.15, centre)
+
+
+def _tessellation(eye: Eye, rng: np.random.Generator) -> None:
+    eye.tessellation = rng.uniform(0.8, 1.3)
+
+
+def _cupping(eye: Eye, rng: np.random.Generator) -> None:
+    eye.cup = rng.uniform(0.75, 0.95)
+
+
+def _serous(eye: Eye, rng: np.random.Generator) -> None:
+    eye.blister = rng.uniform(0.7, 1.0)
+
+
+def _swelling(eye: Eye, rng: np.random.Generator) -> None:
+    eye.swelling = rng.uniform(0.6, 1.0)
+
+
+# Weight among the diseased (the commonest of RFMiD's training split that can be
+# drawn) and what the condition changes.
+SIGNS: dict[str, tuple[int, Callable[[Eye, np.random.Generator], None]]] = {
+    "DR": (376, _diabetic),
+    "MH": (317, _media_haze),
+    "ODC": (282, _cupping),
+    "TSLN": (186, _tessellation),
+    "DN": (138, _drusen),
+    "MYA": (101, _myopia),
+    "ARMD": (100, _macular),
+    "BRVO": (73, _vein_occlusion),
+    "ODE": (58, _swelling),
+    "CSR": (37, _serous),
+}
 
 # Split: folder of the images, label file, images.
 SPLITS = (
@@ -12,6 +211,7 @@ SPLITS = (
     ("Evaluation_Set/Validation", "Evaluation_Set/RFMiD_Validation_Labels.csv", 160),
     ("Test_Set/Test", "Test_Set/RFMiD_Testing_Labels.csv", 160),
 )
+
 CONDITIONS = tuple(
     """
     DR ARMD MH DN MYA BRVO TSLN ERM LS MS CSR ODC CRVO TV AH ODP ODE ST AION PT RT RS

@@ -1,0 +1,1 @@
+"""What every wing stands on: errors, folders, whole files, progress, language."""

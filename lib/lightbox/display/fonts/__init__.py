@@ -1,0 +1,1 @@
+"""The bundled fonts; everything that draws or sets text takes them from here."""

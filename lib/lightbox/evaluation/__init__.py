@@ -1,0 +1,1 @@
+"""Every number from `predictions.csv`: metrics, intervals, tests, curves."""

@@ -1,0 +1,164 @@
+"""A threshold chosen on val, and what the test images score at it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from lightbox.base.errors import DataError
+from lightbox.evaluation.metrics import Scores, score
+
+USUAL = 0.5
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A threshold on the positive class's probability.
+
+    Attributes:
+        value: An image is called positive from this probability on.
+        sensitivity: On the images that it was chosen on.
+        specificity: The same.
+    """
+
+    value: float
+    sensitivity: float
+    specificity: float
+
+    @property
+    def youden(self) -> float:
+        """Youden's J: sensitivity + specificity - 1."""
+        return self.sensitivity + self.specificity - 1
+
+
+def choose_threshold(positive: ArrayLike, probabilities: ArrayLike) -> Threshold:
+    """Choose the threshold with the highest Youden's J.
+
+    Candidates lie halfway between neighbouring probabilities, and at 0.5. Of
+    several with the same J, the one nearest to 0.5 is taken.
+
+    Args:
+        positive: Whether each image is of the positive class, (N,) of bool.
+        probabilities: That class's probability, (N,), in [0, 1].
+
+    Returns:
+        The threshold.
+
+    Raises:
+        DataError: Only one of the two classes is there.
+
+    Source:
+        Youden 1950, doi 10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3.
+    """
+    truth = np.asarray(positive, dtype=bool)
+    scores = np.asarray(probabilities, dtype=float)
+    if truth.all() or not truth.any():
+        raise DataError(
+            "val has images of one class only: no threshold can be chosen on it; "
+            "check the split table"
+        )
+    distinct = np.unique(scores)
+    candidates = np.append((distinct[1:] + distinct[:-1]) / 2, USUAL)
+    called = scores[None, :] >= candidates[:, None]
+    sensitivity = (called & truth).sum(axis=1) / truth.sum()
+    specificity = (~called & ~truth).sum(axis=1) / (~truth).sum()
+    # Rounded: equal sums of fractions may differ in their last bit.
+    youden = np.round(sensitivity + specificity - 1, 12)
+    best = np.flatnonzero(youden == youden.max())
+    chosen = best[np.argmin(np.abs(candidates[best] - USUAL))]
+    return Threshold(
+        float(candidates[chosen]),
+        float(sensitivity[chosen]),
+        float(specificity[chosen]),
+    )
+
+
+def positive_class(run: Any) -> str | None:
+    """Name the class that a threshold speaks of.
+
+    Args:
+        run: A finished run.
+
+    Returns:
+        The positive class, else the last of two; None with more than two.
+    """
+    data = run.record["data"]
+    if len(data["classes"]) != 2:
+        return None
+    return str(data["positive"] or data["classes"][-1])
+
+
+def threshold_of(run: Any) -> Threshold | None:
+    """Choose a run's threshold on its val images.
+
+    Args:
+        run: A finished run.
+
+    Returns:
+        The threshold, which test images play no part in; None with more than two
+        classes.
+
+    Raises:
+        DataError: Val has images of one class only.
+    """
+    name = positive_class(run)
+    if name is None:
+        return None
+    val = run.predictions[run.predictions["split"] == "val"]
+    return choose_threshold(val["label"] == name, val[f"prob_{name}"])
+
+
+def moved(run: Any, threshold: float) -> pd.Series:
+    """Answer the test images of a run at another threshold.
+
+    Args:
+        run: A finished run with two classes.
+        threshold: On the probability of `positive_class`.
+
+    Returns:
+        The class answered for each test image, by image name.
+    """
+    name = positive_class(run)
+    other = next(c for c in run.record["data"]["classes"] if c != name)
+    test = run.predictions[run.predictions["split"] == "test"].set_index("image")
+    called = test[f"prob_{name}"] >= threshold
+    return called.map({True: name, False: other})
+
+
+def recalls(labels: pd.Series, answers: pd.Series, classes: Sequence[str]) -> list:
+    """Compute the recall of each class.
+
+    Args:
+        labels: True classes, (N,).
+        answers: Answered classes, (N,), in the same order.
+        classes: In which order the recalls come.
+
+    Returns:
+        A fraction a class; NaN where no image is of the class.
+    """
+    hits = labels.to_numpy() == answers.to_numpy()
+    members = [labels.to_numpy() == name for name in classes]
+    return [float(hits[m].mean()) if m.any() else math.nan for m in members]
+
+
+def score_moved(run: Any, threshold: float) -> Scores:
+    """Score a run's test images at another threshold.
+
+    Args:
+        run: A finished run with two classes.
+        threshold: On the probability of `thresholds.positive_class`.
+
+    Returns:
+        The scores, of that class where the run names no positive one.
+    """
+    test = run.predictions[run.predictions["split"] == "test"]
+    answers = moved(run, threshold).loc[test["image"]].to_numpy()
+    return score(
+        test.assign(predicted=answers),
+        run.record["data"]["classes"],
+        positive_class(run),
+    )

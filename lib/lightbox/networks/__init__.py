@@ -1,0 +1,1 @@
+"""A network by name: its weights, head, frozen layers and anatomy."""

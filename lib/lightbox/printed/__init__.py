@@ -1,0 +1,1 @@
+"""Numbers that others printed: set beside ours, and audited."""

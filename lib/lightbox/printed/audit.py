@@ -1,0 +1,318 @@
+"""The audit of a printed table: impossible, inconsistent, or claimed too boldly."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from lightbox.base.errors import ParameterError, did_you_mean
+from lightbox.base.words import words
+from lightbox.display.outputs import Prose, escape_markdown
+from lightbox.display.sentences import plural
+from lightbox.printed.claims import (
+    below,
+    gaps,
+    losses,
+    majority,
+    read_published,
+    small,
+    ties,
+)
+from lightbox.printed.confusion import impossible, inconsistent
+from lightbox.printed.numbers import load
+from lightbox.printed.table import (
+    IMPOSSIBLE,
+    RENAMED,
+    SPLITS,
+    Counts,
+    PrintedTable,
+    Published,
+    Remark,
+    beside,
+    checked,
+    join,
+    read_counts,
+    understand,
+)
+from lightbox.sections.section import STUDY, Section
+
+# In the order in which they are told.
+RULES = (impossible, inconsistent, ties, majority, below, gaps, small, losses)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A table and what the audit found in it.
+
+    Attributes:
+        table: As it was understood.
+        remarks: The findings, what is wrong first.
+    """
+
+    table: PrintedTable
+    remarks: tuple[Remark, ...]
+
+    @property
+    def wrong(self) -> tuple[Remark, ...]:
+        """The findings that no data could explain."""
+        return tuple(remark for remark in self.remarks if remark.wrong)
+
+    def frame(self, language: str = "en") -> pd.DataFrame:
+        """Give the findings as rows, to be kept as CSV.
+
+        Args:
+            language: `"en"` or `"zh"`.
+
+        Returns:
+            A row for each entry that a finding is about: rule, row, column,
+            printed, finding.
+        """
+        printed = {
+            (row.name, column.heading): value.text
+            for row in self.table.rows
+            for column, value in row.values.items()
+        }
+        rows = [
+            (remark.rule, *entry, printed.get(entry, ""), remark.say(language))
+            for remark in self.remarks
+            for entry in remark.entries or [("", "")]
+        ]
+        return pd.DataFrame(
+            rows, columns=["rule", "row", "column", "printed", "finding"]
+        )
+
+
+def examine(
+    source: str | Path | pd.DataFrame,
+    *,
+    counts: Mapping[str, Counts] | None = None,
+    published: tuple[Published, ...] = (),
+    name: str = "table",
+) -> Examined:
+    """Audit a table.
+
+    Args:
+        source: A file (CSV, or a Markdown table), or a frame.
+        counts: Images and positives by split, for every row; what the table or a
+            file beside it says is added.
+        published: What others reached on the same images; a `published.csv` beside
+            a file is added.
+        name: What errors call a frame.
+
+    Returns:
+        The table and the findings.
+
+    Raises:
+        DataError: The table cannot be read, has no metric, holds a cell that is no
+            number, or contradicts the counts.
+    """
+    given = dict(counts or {})
+    if isinstance(source, pd.DataFrame):
+        frame = source
+    else:
+        path = Path(source).expanduser()
+        frame, name = load(path), str(path)
+        if (found := beside(path)) is not None:
+            given = merge(given, read_counts(found), str(found))
+        published += read_published(path)
+    table = replace(understand(frame, given, name), published=published)
+    found = [each for rule in RULES for each in rule(table)]
+    # Under its right name an entry is possible after all.
+    explained = {e for each in found if each.rule == RENAMED for e in each.entries}
+    kept = [
+        each
+        for each in found
+        if each.rule != IMPOSSIBLE or not explained.issuperset(each.entries)
+    ]
+    return Examined(table, tuple(kept))
+
+
+def merge(
+    one: Mapping[str, Counts], other: Mapping[str, Counts], where: str
+) -> dict[str, Counts]:
+    """Put counts from two sources together.
+
+    Args:
+        one: By split; it may say less than the other.
+        other: By split.
+        where: Name of the second, for the error.
+
+    Returns:
+        All that is known.
+
+    Raises:
+        DataError: They contradict each other.
+    """
+    empty = Counts()
+    return {
+        split: join(one.get(split, empty), other.get(split, empty), f"{where}, {split}")
+        for split in {**one, **other}
+    }
+
+
+def stated(
+    images: Mapping[str, int], positives: Mapping[str, int]
+) -> dict[str, Counts]:
+    """Make counts of what was given by hand.
+
+    Args:
+        images: Number of images by split.
+        positives: Number of them that are positive, by split.
+
+    Returns:
+        Counts by split.
+
+    Raises:
+        DataError: More positives than images.
+    """
+    found = {}
+    for split in {**images, **positives}:
+        counts = Counts(images.get(split), positives.get(split))
+        found[split] = checked(counts, split)
+    return found
+
+
+REFERENCE = "reference.csv"
+
+SHOWN_RULES = {
+    "impossible": ("Impossible", "不可能"),
+    "inconsistent": ("Inconsistent", "互相矛盾"),
+    "renamed": ("Another name", "名稱有誤"),
+    "averages": ("Averages or wrong", "平均或有誤"),
+    "tie": ("Tie", "平手"),
+    "majority": ("Majority", "多數類別"),
+    "imbalance": ("Imbalance", "類別不平衡"),
+    "below": ("Below what is published", "低於已發表的結果"),
+    "gap": ("Val above test", "驗證高於測試"),
+    "small": ("Too small", "樣本過少"),
+    "losses": ("Losses", "損失函數"),
+}
+
+ASKED = {
+    "en": "The printed values are audited like any other table: could whole images "
+    "have given them, and all of them at once?",
+    "zh": "印出的數值與其他表格一樣接受稽核：整數張影像能否得出這些數值，"
+    "又能否同時成立？",
+}
+
+
+def metric_audit(
+    source: str | Path | pd.DataFrame,
+    language: str = "en",
+    *,
+    images: int | Mapping[str, int] | None = None,
+    positives: int | Mapping[str, int] | None = None,
+) -> Prose:
+    """Say what is wrong with a printed table of metrics.
+
+    Args:
+        source: A file (CSV, or a Markdown table) or a frame; columns or rows such
+            as accuracy, recall, precision, specificity, F1, AUROC, loss.
+        language: `"en"` or `"zh"`.
+        images: How many test images, or a number for each split; needed where
+            neither the table nor a `counts.csv` beside it says so.
+        positives: How many of them are positive, likewise.
+
+    Returns:
+        A bullet a finding; one sentence where there is none.
+
+    Raises:
+        DataError: The table cannot be read or understood.
+        ParameterError: A split or language that is not known.
+    """
+    words(language)
+    counts = stated(by_split(images, "images"), by_split(positives, "positives"))
+    return _prose(examine(source, counts=counts), language)
+
+
+def reference_audit(section: Section, language: str = "en") -> Prose | None:
+    """Audit the values that a study's source printed for this section.
+
+    Args:
+        section: The section, for its study's `reference.csv`.
+        language: `"en"` or `"zh"`.
+
+    Returns:
+        What is asked of them, and a bullet a finding; None where the study has no
+        printed values for it.
+    """
+    words(language)
+    folder = os.environ.get(STUDY, "")
+    path = Path(folder) / REFERENCE
+    if not folder or not path.is_file():
+        return None
+    printed = load(path)  # as text: 0.930 says more than 0.93
+    rows = printed[printed["notebook"] == section.name]
+    if rows.empty:
+        return None
+    known = beside(path)
+    counts = read_counts(known) if known else {}
+    found = examine(rows, counts=counts, published=read_published(path), name=REFERENCE)
+    return Prose(ASKED[language] + "\n\n" + _prose(found, language).markdown)
+
+
+def by_split(given: int | Mapping[str, int] | None, name: str) -> dict[str, int]:
+    """Read a number of images that may be given for each split.
+
+    Args:
+        given: One number, for test, or a mapping from split to number.
+        name: What it is called, for the error.
+
+    Returns:
+        Numbers by split.
+
+    Raises:
+        ParameterError: An unknown split, or no whole number.
+    """
+    if given is None:
+        return {}
+    found = dict(given) if isinstance(given, Mapping) else {"test": given}
+    for split, number in found.items():
+        if split not in SPLITS:
+            raise ParameterError(
+                f"{name}: split {split!r}; there are {', '.join(SPLITS)}"
+                f"{did_you_mean(str(split), SPLITS)}"
+            )
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise ParameterError(f"{name}: {number!r} is no number of images")
+    return found
+
+
+def _prose(found: Examined, language: str) -> Prose:
+    zh = language == "zh"
+    if not found.remarks:
+        return Prose(nothing(found, language))
+    lines = [
+        f"- **{SHOWN_RULES[r.rule][zh]}{'**：' if zh else '.** '}"
+        f"{escape_markdown(r.say(language))}"
+        for r in found.remarks
+    ]
+    return Prose("\n".join(lines))
+
+
+def nothing(found: Examined, language: str) -> str:
+    """Say what was tested where nothing was found.
+
+    Args:
+        found: The audited table.
+        language: `"en"` or `"zh"`.
+
+    Returns:
+        A sentence with its numbers.
+    """
+    entries = sum(len(row.values) for row in found.table.rows)
+    rows, bare = len(found.table.rows), not any(r.counts for r in found.table.rows)
+    if language == "zh":
+        text = f"稽核 {rows} 列共 {entries} 個數值，未發現矛盾。"
+        return text + "影像數未知，因此只檢查了範圍與彼此的關係。" * bare
+    text = (
+        f"The audit of {plural(entries, 'value')} in {plural(rows, 'row')} found "
+        "nothing wrong."
+    )
+    unknown = (
+        " The number of images is not known, so that only ranges and identities were "
+        "tested."
+    )
+    return text + unknown * bare

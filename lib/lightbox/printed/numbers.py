@@ -1,0 +1,331 @@
+"""Numbers, headings and files as they are printed."""
+
+import difflib
+import math
+import re
+import unicodedata
+import warnings
+from dataclasses import dataclass
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+
+from lightbox.base.errors import DataError
+
+# Frameworks print float32 means, whose error is larger than a double's last digit.
+SLACK = 1e-6
+MISSING = {"", "-", "–", "—", "n/a", "na", "nan", "none", "null", "/"}
+
+_NUMBER = re.compile(
+    r"[*_†‡~≈]*\s*(?P<number>[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)\s*(?P<unit>%)?\s*"
+    r"(?P<more>±.*|\+/-.*|[(\[].*)?[*_†‡]*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A printed number.
+
+    Attributes:
+        text: As printed, without what follows the number.
+        value: A fraction for metrics; the number itself for counts and losses.
+        half: Half a unit of the last printed digit, on the same scale.
+        averaged: Whether it is a mean of several, printed with its spread.
+    """
+
+    text: str
+    value: float
+    half: float
+    averaged: bool = False
+
+    @property
+    def low(self) -> float:
+        """The smallest number that is printed so."""
+        return self.value - self.half - SLACK
+
+    @property
+    def high(self) -> float:
+        """The largest number that is printed so."""
+        return self.value + self.half + SLACK
+
+    def counts(self, total: int) -> range:
+        """List the counts out of a total that are printed so.
+
+        Args:
+            total: What the count is divided by.
+
+        Returns:
+            Every k in 0 to `total` whose k / total rounds to this number.
+        """
+        first = max(math.ceil(self.low * total), 0)
+        return range(first, min(math.floor(self.high * total), total) + 1)
+
+
+def parse(text: str, *, where: str, scale: int = 1, count: bool = False):
+    """Read a cell.
+
+    Args:
+        text: What is printed: `0.87`, `87.3 %`, `87,3`, `87.3 (84–90)`, `0.8 ± 0.1`.
+        where: Row and column, for the error.
+        scale: What the number is divided by, 100 for a column of per cents.
+        count: Whether it is a whole number, in which a comma parts thousands.
+
+    Returns:
+        The number; None where the cell is empty or says that there is none.
+
+    Raises:
+        DataError: The cell holds no number, or a count that is not whole.
+    """
+    shown = text.replace("％", "%").replace("−", "-").strip()
+    if shown.lower() in MISSING:
+        return None
+    match = _NUMBER.fullmatch(shown)
+    if (
+        not match
+        or len(re.sub(r"\D", "", match["number"].lower().partition("e")[2])) > 2
+    ):
+        raise DataError(
+            f"{where}: {text!r} is no number; write one such as 0.873 or 87.3, or "
+            "leave the cell empty"
+        )
+    number = match["number"]
+    if count or number.count(",") > 1 or re.search(r",.*\.", number):
+        number = number.replace(",", "")
+    value = Decimal(number.replace(",", "."))
+    if count and (value != value.to_integral_value() or value < 0):
+        raise DataError(f"{where}: {text!r} is no count; a whole number is needed")
+    divisor = 100 if match["unit"] else scale
+    half = 0.0 if count else 0.5 * 10.0 ** value.as_tuple().exponent
+    spread = (match["more"] or "").startswith(("±", "+/-"))
+    unit = " %" if match["unit"] else ""
+    return Printed(
+        match["number"] + unit, float(value) / divisor, half / divisor, spread
+    )
+
+
+def whole(printed: Printed | None) -> int | None:
+    """Read a count."""
+    return None if printed is None else round(printed.value)
+
+
+ENCODINGS = ("utf-8-sig", "big5")  # Excel in Taiwan saves the second
+
+
+def load(path: Path) -> pd.DataFrame:
+    """Read a file as text, digit for digit.
+
+    Args:
+        path: A CSV, comma, semicolon or tab between cells, or a Markdown table.
+
+    Returns:
+        Its cells.
+
+    Raises:
+        DataError: It is missing, empty or no table.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{path} cannot be read ({reason}); give a CSV") from None
+    for encoding in ENCODINGS:
+        try:
+            text = raw.decode(encoding)
+            break
+        except UnicodeDecodeError:
+            continue
+    else:
+        raise DataError(f"{path} is no text in UTF-8; save it as CSV (UTF-8)")
+    lines = [line.strip("\r") for line in text.split("\n") if line.strip()]
+    if not lines or "\0" in text:
+        raise DataError(f"{path} holds no table; it needs a line of headings and rows")
+    mark = max(",;\t|", key=lines[0].count)
+    if mark == "|":
+        lines = [line.strip().strip("|") for line in lines]
+        lines = [line for line in lines if set(line) - set("|-: ")]
+    try:
+        with warnings.catch_warnings():
+            # Else pandas drops what stands to the right of the last heading.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                StringIO("\n".join(lines)),
+                sep=mark,
+                dtype=str,
+                keep_default_na=False,
+                skipinitialspace=True,
+                index_col=False,
+            )
+    except pd.errors.ParserWarning:
+        raise DataError(
+            f"{path}: a row has more cells than headings; write 84.84 for 84,84, or "
+            "put quotes around a cell with a comma"
+        ) from None
+    except (ValueError, pd.errors.ParserError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} is no table ({reason})") from None
+    return frame.rename(columns=lambda heading: str(heading).strip())
+
+
+# The first of each is the name in sentences.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "accuracy": (
+        *("accuracy", "acc", "top 1 accuracy", "top1 accuracy", "overall accuracy"),
+        *("準確率", "准确率", "準確度", "准确度", "正確率", "正确率"),
+    ),
+    "recall": (
+        *("recall", "sensitivity", "sens", "tpr", "true positive rate", "hit rate"),
+        *("召回率", "敏感度", "靈敏度", "灵敏度", "敏感性", "查全率", "真陽性率"),
+    ),
+    "precision": (
+        *("precision", "prec", "ppv", "positive predictive value"),
+        *("精確率", "精确率", "精準率", "精准率", "精確度", "精準度", "查準率"),
+        *("查准率", "陽性預測值"),
+    ),
+    "specificity": (
+        *("specificity", "spec", "tnr", "true negative rate", "selectivity"),
+        *("特異度", "特异度", "特異性", "特异性", "真陰性率"),
+    ),
+    "npv": ("negative predictive value", "npv", "陰性預測值"),
+    "f1": (
+        *("F1", "f1", "f score", "f measure", "f1 measure", "f1score", "dice"),
+        *("f1 分數", "f1分數", "f1 分数", "f1分数", "f1值", "f1 值"),
+    ),
+    "balanced_accuracy": ("balanced accuracy", "balanced acc", "平衡準確率"),
+    "auroc": (
+        *("AUROC", "auroc", "auc", "roc auc", "auc roc", "rocauc", "area under roc"),
+        *("曲線下面積", "曲线下面积"),
+    ),
+    "loss": (
+        *("loss", "cross entropy", "nll", "log loss", "loss function", "criterion"),
+        *("損失", "损失", "損失值", "損失函數", "损失函数"),
+    ),
+    "images": (
+        *("images", "n", "num images", "samples", "number of images", "total"),
+        *("影像數", "影像", "樣本數", "样本数", "張數", "總數"),
+    ),
+    "positives": (
+        *("positives", "positive", "num positives", "positive images", "support"),
+        *("陽性數", "陽性", "阳性", "正例數"),
+    ),
+    "negatives": (
+        *("negatives", "negative", "num negatives", "negative images"),
+        *("陰性數", "陰性", "阴性", "負例數"),
+    ),
+    "tp": ("true positives", "tp", "true positive", "真陽性"),
+    "fn": ("false negatives", "fn", "false negative", "偽陰性", "假陰性"),
+    "fp": ("false positives", "fp", "false positive", "偽陽性", "假陽性"),
+    "tn": ("true negatives", "tn", "true negative", "真陰性"),
+}
+
+CHINESE = {
+    "accuracy": "準確率",
+    "recall": "召回率",
+    "precision": "精確率",
+    "specificity": "特異度",
+    "npv": "陰性預測值",
+    "f1": "F1",
+    "balanced_accuracy": "平衡準確率",
+    "auroc": "AUROC",
+    "loss": "損失",
+}
+COUNTS = ("images", "positives", "negatives", "tp", "fn", "fp", "tn")
+METRICS = tuple(CHINESE)
+_KNOWN = {alias.lower(): name for name, known in ALIASES.items() for alias in known}
+
+_SPLITS = {
+    "test": ("test", "testing", "測試", "测试"),
+    "val": ("val", "valid", "validation", "dev", "驗證", "验证"),
+    "train": ("train", "training", "訓練", "训练"),
+}
+# A mean is no count of images over their number.
+_AVERAGED = ("mean", "average", "avg", "averaged", "macro", "weighted", "micro", "平均")
+_STAGES = (
+    *("first", "last", "lowest", "highest", "best", "final", "max", "min"),
+    *("最高", "最低", "首個", "最佳", "最終"),
+)
+_NOISE = ("set", "on", "the", "score", "in", "集", "split")
+NEAR = 0.85  # of difflib: a slip of the keyboard, not another word
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a heading stands for.
+
+    Attributes:
+        heading: As printed.
+        quantity: A key of `ALIASES`.
+        split: `train`, `val` or `test`; test where the heading names none.
+        stage: Which of a run's values it is, such as `first`; mostly empty.
+        averaged: Whether each value is a mean of several.
+        percent: Whether the heading says that values are per cent.
+    """
+
+    heading: str
+    quantity: str
+    split: str = "test"
+    stage: str = ""
+    averaged: bool = False
+    percent: bool = False
+
+
+def read_heading(heading: str) -> Column | None:
+    """Understand a heading.
+
+    Args:
+        heading: Such as `Test acc. (%)` or `驗證準確率`.
+
+    Returns:
+        What it stands for; None where it is of no concern to an audit.
+
+    Raises:
+        DataError: It is a slip of a known one.
+    """
+    text = unicodedata.normalize("NFKC", str(heading)).lower()
+    bracketed = re.findall(r"\(([^)]*)\)|\[([^\]]*)\]", text)
+    bare = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", text)
+    units = {"".join(pair).strip() for pair in bracketed}
+    percent = "%" in bare or bool(units & {"%", "in %", "percent", "per cent"})
+    bare = re.sub(r"[%_,.:/\-\"'“”*]", " ", bare)
+    for word in (*sum(_SPLITS.values(), ()), *_AVERAGED, *_STAGES, *_NOISE):
+        if not word.isascii():
+            bare = bare.replace(word, f" {word} ")
+    split, stages, averaged, kept = "test", [], False, []
+    for token in bare.split():
+        named = next((name for name, known in _SPLITS.items() if token in known), None)
+        if named:
+            split = named
+        elif token in _AVERAGED:
+            averaged = True
+            stages.append(token)
+        elif token in _STAGES:
+            stages.append(token)
+        elif token not in _NOISE:
+            kept.append(token)
+    rest = " ".join(kept)
+    if rest not in _KNOWN:
+        near = difflib.get_close_matches(rest, _KNOWN, n=1, cutoff=NEAR)
+        # Short words are near to each other by chance.
+        if near and len(rest) > 4:
+            raise DataError(
+                f"the heading {heading!r} is not known; did you mean {near[0]!r}?"
+            )
+        return None
+    return Column(
+        str(heading), _KNOWN[rest], split, " ".join(stages), averaged, percent
+    )
+
+
+def metric_name(quantity: str, language: str = "en") -> str:
+    """Name a metric in a sentence.
+
+    Args:
+        quantity: A key of `ALIASES`.
+        language: `"en"` or `"zh"`.
+
+    Returns:
+        The word.
+    """
+    return CHINESE[quantity] if language == "zh" else ALIASES[quantity][0]

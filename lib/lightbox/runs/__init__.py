@@ -1,0 +1,1 @@
+"""Which runs a section makes, and the folder that each leaves."""

@@ -1,0 +1,332 @@
+"""The run store: a folder per run, the only truth that tables are made from.
+
+`runs/<id>/` holds `run.json` (configuration, data, result, environment),
+`history.csv` (a row per epoch), `predictions.csv` (a row per val and test image)
+and `model.safetensors`. The folder appears whole or not at all: it is written
+beside its place, synced and renamed. `run.json` holds the checksums of the
+others and its own; what does not match is set aside, never read as truth.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from lightbox.base import paths
+from lightbox.base.files import StoreError, checksum, set_aside, sync_folder, writing
+
+RECORD, HISTORY, PREDICTIONS, MODEL = (
+    "run.json",
+    "history.csv",
+    "predictions.csv",
+    "model.safetensors",
+)
+OWN = "checksum"  # of run.json, in itself: of everything else that it says
+
+
+def problem(folder: Path, *, weights: bool = True) -> str:
+    """Compare a run's files with their checksums.
+
+    Args:
+        folder: The run's.
+        weights: Whether to read the weights too, the largest file by far.
+
+    Returns:
+        What is wrong, or "".
+
+    Raises:
+        OSError: The disk cannot be read.
+    """
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return f"{RECORD} is missing"
+    except ValueError:
+        return f"{RECORD} is no JSON"
+    if not isinstance(record, dict) or record.pop(OWN, None) != _own(record):
+        return f"{RECORD} does not match its checksum"
+    for name, expected in record["sha256"].items():
+        if name == MODEL and not weights:
+            continue
+        try:
+            if checksum(folder / name) != expected:
+                return f"{name} does not match its checksum"
+        except FileNotFoundError:
+            return f"{name} is missing"
+    return ""
+
+
+def _own(record: dict[str, Any]) -> str:
+    """Hash what a record says, whatever its layout."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read `predictions.csv`; names of groups and classes stay text.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Columns split, image, group, label, predicted (text) and `prob_<class>`
+        (float in [0, 1]).
+    """
+    text = ["split", "image", "group", "label", "predicted"]
+    return pd.read_csv(
+        path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[]
+    )
+
+
+def write_files(
+    folder: Path,
+    record: dict[str, Any],
+    history: pd.DataFrame,
+    predictions: pd.DataFrame,
+    state: dict[str, Any] | None,
+) -> None:
+    """Write the files of a run and their checksums, and sync them.
+
+    Args:
+        folder: An empty folder.
+        record: For `run.json`.
+        history: One row per epoch.
+        predictions: One row per val and test image.
+        state: Weights, tensors by name; None where none were kept.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written.
+    """
+    history.to_csv(folder / HISTORY, index=False)
+    # Nine digits name every float32 exactly.
+    predictions.to_csv(folder / PREDICTIONS, index=False, float_format="%.9g")
+    if state is not None:
+        _write_weights(folder / MODEL, state)
+    sums = {path.name: checksum(path) for path in sorted(folder.iterdir())}
+    # Tuples become lists before they are hashed, as they do in the file.
+    record = json.loads(json.dumps({**record, "sha256": sums}))
+    text = json.dumps({**record, OWN: _own(record)}, indent=1, ensure_ascii=False)
+    (folder / RECORD).write_text(text, encoding="utf-8")
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _write_weights(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors; a full disk is an OSError as it is anywhere else."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        raise OSError(None, str(error)) from error
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read from its folder.
+
+    Attributes:
+        id: The hash of configuration, data and code.
+        folder: Where it lies.
+        record: `run.json`: config, data, result, frozen, environment.
+        history: One row per epoch; none where the first epoch diverged.
+        predictions: One row per val and test image; none of a diverged run.
+        reused: Whether it was in the store already.
+    """
+
+    id: str
+    folder: Path
+    record: dict[str, Any]
+    history: pd.DataFrame
+    predictions: pd.DataFrame
+    reused: bool = False
+
+    @property
+    def diverged(self) -> bool:
+        """Whether its loss left the finite numbers: then nothing was tested."""
+        return bool(self.record["result"]["diverged"])
+
+
+def find(identity: str) -> Run | None:
+    """Read a finished run, if every file that is read is what was written.
+
+    Args:
+        identity: Its id.
+
+    Returns:
+        The run, or None where the store has none; a damaged one is set aside with
+        a warning and counts as none.
+
+    Raises:
+        StoreError: The folder is there but the disk does not let it be read.
+    """
+    folder = paths.runs() / identity
+    try:
+        if not folder.is_dir():
+            return None
+        # The weights are as large as all else is small: see `read_weights`.
+        wrong = problem(folder, weights=False)
+        if not wrong:
+            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            history = pd.read_csv(folder / HISTORY)
+            if history.empty:  # of which pandas cannot tell that they are numbers
+                history = history.astype(float)
+            predictions = read_predictions(folder / PREDICTIONS)
+            return Run(identity, folder, record, history, predictions, reused=True)
+    except FileNotFoundError:
+        return None  # another process has just set it aside
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"the run {folder} cannot be read ({error}): is the disk or Drive still "
+            "there, and yours to read? Then run again"
+        ) from None
+    set_aside(
+        folder,
+        what=f"run {identity}",
+        reason=wrong,
+        then="its section trains it again when it is run",
+    )
+    return None
+
+
+def read_weights(run: Run) -> dict[str, Any]:
+    """Read the best epoch's weights, if they are what was written.
+
+    Args:
+        run: A finished run.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        StoreError: The run diverged and kept none; or the file is damaged, and the
+            run was set aside: its section trains it again.
+    """
+    if run.record["result"]["diverged"]:
+        raise StoreError(f"run {run.id} diverged, so it kept no weights")
+    path = run.folder / MODEL
+    with writing(f"the weights of run {run.id}", path.parent, verb="read from"):
+        whole = path.is_file() and checksum(path) == run.record["sha256"].get(MODEL)
+    if not whole:
+        reason = f"{MODEL} is missing or does not match its checksum"
+        then = "its section trains it again when it is run"
+        set_aside(run.folder, what=f"run {run.id}", reason=reason, then=then)
+        raise StoreError(
+            f"the weights of run {run.id} were damaged and it was set aside: run its "
+            "section again"
+        )
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+@contextmanager
+def locked(name: str, *, timeout: float = -1) -> Iterator[None]:
+    """Hold a lock of the store, which ends with the process that holds it.
+
+    Args:
+        name: A run's id, so that two processes train it once; or another word.
+        timeout: Seconds to wait; -1 waits for ever.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        StoreError: The folder cannot be written.
+        filelock.Timeout: Another process holds it.
+    """
+    folder = paths.runs()
+    lock = FileLock(folder / f".{name}.lock", timeout=timeout)
+    busy = None
+    with writing("a lock", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout as error:  # an OSError too, but no fault of the disk
+            busy = error
+    if busy:
+        raise busy
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def unfinished_path(identity: str) -> Path:
+    """Give the file that holds the state of a run which is not finished.
+
+    Args:
+        identity: The run's id.
+
+    Returns:
+        A file beside its folder, there while the run is under way or broken off.
+    """
+    return paths.runs() / f".{identity}.unfinished.pt"
+
+
+def forget_unfinished(identity: str) -> None:
+    """Remove the state of a run that is finished now.
+
+    Args:
+        identity: Its id, whose lock the caller holds.
+
+    Raises:
+        StoreError: The disk is gone.
+    """
+    with writing("the end of a run", paths.runs()):
+        unfinished_path(identity).unlink(missing_ok=True)
+
+
+def write(
+    identity: str,
+    record: dict[str, Any],
+    history: pd.DataFrame,
+    predictions: pd.DataFrame,
+    state: dict[str, Any] | None,
+) -> Run:
+    """Put a finished run into the store, whole or not at all.
+
+    Args:
+        identity: Its id, whose lock the caller holds.
+        record: For `run.json`.
+        history: One row per epoch.
+        predictions: One row per val and test image.
+        state: The best epoch's weights, tensors by name; None of a diverged run.
+
+    Returns:
+        The run as the store has it.
+
+    Raises:
+        StoreError: The disk is full or the folder cannot be written.
+    """
+    final = paths.runs() / identity
+    partial = final.with_name(f".{identity}.partial")
+    with writing(f"run {identity}", paths.runs()):
+        try:
+            if partial.exists():  # a killed process left it
+                shutil.rmtree(partial)
+            partial.mkdir(parents=True)
+            write_files(partial, record, history, predictions, state)
+            sync_folder(partial)
+            partial.rename(final)
+            sync_folder(final.parent)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    run = find(identity)
+    if run is None:
+        raise StoreError(
+            f"run {identity} was written to {paths.runs()} and is not there, or not "
+            "whole: is the disk or Drive still there? Then run again"
+        )
+    return Run(run.id, run.folder, run.record, run.history, run.predictions)

@@ -1,0 +1,1 @@
+"""What was asked: parameters, checked, and the studies that hold them."""

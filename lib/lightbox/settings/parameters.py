@@ -1,0 +1,261 @@
+"""The parameters of every section: names, types, units, ranges, one-line errors.
+
+papermill only warns about a name that a notebook does not have, and YAML reads
+`1e-4` as text. Both are mended here, before anything slow begins: values are
+coerced to the declared type, everything else is refused with one line.
+"""
+
+import math
+from datetime import date as Date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from lightbox.base.errors import ParameterError, did_you_mean
+from lightbox.settings.checking import checked, shown
+
+
+def _no_bool(value: Any) -> Any:
+    """Refuse True and False where a number is meant: pydantic reads them as 1, 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not true or false")
+    return value
+
+
+def _one_line(value: Any) -> Any:
+    """Dates and numbers that YAML read from a title are text all the same."""
+    if isinstance(value, Date | int | float) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _home(value: str) -> str:
+    """Refuse a folder whose `~` stands for nobody's home."""
+    try:
+        Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such user's home: write the path out") from None
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_bool)]
+Real = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Line = Annotated[str, BeforeValidator(_one_line), Field(max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+Folder = Annotated[Name, AfterValidator(_home)]
+Seed = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
+Strategy = Literal["feature_extraction", "fine_tuning", "partial"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Resize = Literal["squash", "crop", "pad"]
+Language = Literal["en", "zh"]
+FirstLayer = Literal["sum", "reinitialise"]
+Head = Literal["linear", "mlp_64", "mlp_32"]
+Output = Literal["softmax", "sigmoid"]
+LossName = Literal["cross_entropy", "weighted_cross_entropy", "focal"]
+OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
+Schedule = Literal["constant", "step", "cosine", "one_cycle"]
+Augmentation = Literal["none", "light"]
+Sampling = Literal["natural", "balanced"]
+MOST_POINTS = 1_000  # of a grid, and of sets: what a course can train
+LONGEST_NAME = 80  # of a set, in letters: it heads rows of tables
+
+
+class DataParameters(BaseModel):
+    """What every section has: the images, and how the report is headed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    dataset: Name = "phantom-chest"  # a registered set, or "folder"
+    data_dir: Folder | None = None  # folder of the images, where not the usual one
+    image_size: Whole = Field(default=64, ge=16, le=1024)  # pixels, square
+    resize: Resize = "squash"
+    on_bad_image: Literal["skip", "stop"] = "skip"
+    split_by: Literal["group", "image"] = "group"  # group: patient or slide
+    classes: list[Name] = []  # which, in this order; empty takes all
+    seed: Seed = 0
+    language: Language = "en"
+    title: Line = "Transfer learning on medical images"
+    author: Line = ""
+    course: Line = ""
+    date: Line = ""
+
+
+class TrainingParameters(DataParameters):
+    """What a section that trains has besides."""
+
+    models: list[Name] = Field(default=["resnet18"], min_length=1)
+    strategies: list[Strategy] = Field(
+        default=["feature_extraction", "fine_tuning"], min_length=1
+    )
+    first_trainable: Name | None = None  # layer name, for the strategy `partial`
+    frozen: list[Name] = []  # layers frozen under `partial`, such as features.2:30
+    first_layer: FirstLayer = "sum"  # of one-channel images
+    head: Head = "linear"
+    output: Output = "softmax"
+    weights: Name = "none"  # "none", an enum such as IMAGENET1K_V1, or a file
+    loss: LossName = "cross_entropy"
+    gamma: Real = Field(default=2.0, ge=0, le=10)  # of the focal loss
+    optimizer: OptimizerName = "adam"
+    momentum: Real = Field(default=0.0, ge=0, lt=1)  # of SGD and RMSprop
+    schedule: Schedule = "constant"
+    augmentation: Augmentation = "none"
+    sampling: Sampling = "natural"
+    epochs: Whole = Field(default=10, ge=1, le=1000)
+    batch_size: Whole = Field(default=32, ge=1, le=4096)  # images
+    learning_rate: Real = Field(default=1e-3, gt=0, le=10)
+    patience: Whole = Field(default=5, ge=0, le=1000)  # epochs; 0 switches it off
+    seeds: list[Seed] = []  # of training; empty takes `seed` alone
+    device: Device = "auto"
+    precision: Precision = "auto"
+
+
+class TransferParameters(TrainingParameters):
+    """Feature extraction against fine-tuning, and the naive split on request."""
+
+    leakage: bool = False  # train on a split by image too, and show both
+
+
+class HyperParameters(TrainingParameters):
+    """Sets of settings, or a grid of them, laid over the section's own."""
+
+    sets: list[dict[str, Any]] = []
+    grid: dict[str, list[Any]] = {}
+    range_test: bool = False
+
+    @model_validator(mode="after")
+    def _known(self) -> "HyperParameters":
+        for given in [*self.sets, self.grid]:
+            for name in given:
+                if name not in VARIABLE:
+                    hint = did_you_mean(name, VARIABLE)
+                    allowed = hint or f"; there are {', '.join(VARIABLE)}"
+                    raise ValueError(f"unknown setting {shown(name)}{allowed}")
+        for name, values in self.grid.items():
+            if not values:
+                raise ValueError(f"grid.{name} is empty: give at least one value")
+        points = math.prod(map(len, self.grid.values()))
+        if points > MOST_POINTS or len(self.sets) > MOST_POINTS:
+            raise ValueError(
+                f"a grid of {points:,} points and {len(self.sets):,} sets: at most "
+                f"{MOST_POINTS:,} of each can be trained"
+            )
+        for name in [
+            *(s.get("name", "") for s in self.sets),
+            *self.grid.get("name", []),
+        ]:
+            if not isinstance(name, str | int | float) or len(str(name)) > LONGEST_NAME:
+                raise ValueError(
+                    f"name = {shown(name)}: a text of at most {LONGEST_NAME} letters"
+                )
+        return self
+
+
+class FocalParameters(TrainingParameters):
+    """Cross-entropy, its weighted form, and focal losses over a grid of gamma."""
+
+    gammas: list[Real] = Field(default=[0.5, 1.0, 2.0, 5.0], min_length=1)
+
+
+class ZooParameters(TrainingParameters):
+    """Many networks, and where the shallow ones end."""
+
+    shallow_below: Whole = Field(default=30, ge=1, le=1000)  # layers
+
+
+class SummaryParameters(DataParameters):
+    """What the other sections found."""
+
+    sections: list[Name] = []  # stems; empty takes all that are there
+
+
+# What a set or a grid of the hyper-parameter section may vary.
+VARIABLE = (
+    "name",
+    "model",
+    "strategy",
+    "image_size",
+    "resize",
+    *[
+        name
+        for name in TrainingParameters.model_fields
+        if name not in DataParameters.model_fields
+        and name not in {"models", "strategies", "seeds", "device", "precision"}
+    ],
+)
+
+SECTIONS: dict[str, type[DataParameters]] = {
+    "00_data": DataParameters,
+    "01_feature_extraction_vs_fine_tuning": TransferParameters,
+    "02_hyperparameters": HyperParameters,
+    "03_focal_loss": FocalParameters,
+    "04_model_zoo": ZooParameters,
+    "05_summary": SummaryParameters,
+}
+
+
+def section(name: str) -> type[DataParameters]:
+    """Look a section's parameters up by the notebook's stem.
+
+    Args:
+        name: The stem, such as `00_data`.
+
+    Returns:
+        The model that validates its parameters.
+
+    Raises:
+        ParameterError: There is no such section.
+    """
+    if name not in SECTIONS:
+        allowed = ", ".join(SECTIONS)
+        raise ParameterError(
+            f"no notebook named {name!r}: there are {allowed}"
+            f"{did_you_mean(name, SECTIONS)}"
+        )
+    return SECTIONS[name]
+
+
+def validate(name: str, values: dict[str, Any]) -> DataParameters:
+    """Check a section's parameters and coerce them to their types.
+
+    Args:
+        name: The notebook's stem.
+        values: Parameter names and values as YAML or a notebook has them.
+
+    Returns:
+        The frozen parameters, defaults filled in.
+
+    Raises:
+        ParameterError: One line that names each wrong parameter, what was
+            given and what is allowed.
+    """
+    return checked(section(name), values)
+
+
+def vary(settings: TrainingParameters, changes: dict[str, Any]) -> TrainingParameters:
+    """Lay a set's values over a section's own.
+
+    Args:
+        settings: The section's parameters.
+        changes: Names of `VARIABLE` and values; `name` is left out.
+
+    Returns:
+        The parameters of a section with this set alone.
+
+    Raises:
+        ParameterError: One line that names each wrong value.
+    """
+    base = {name: getattr(settings, name) for name in TrainingParameters.model_fields}
+    given = {name: value for name, value in changes.items() if name != "name"}
+    for one, many in (("model", "models"), ("strategy", "strategies")):
+        if one in given:
+            given[many] = [given.pop(one)]
+    return checked(TrainingParameters, base | given)
