@@ -96,7 +96,7 @@ def execute(
     if (language := values.get("language", "en")) != "en":
         source = out
         original = nbformat.read(notebook, as_version=4)
-        nbformat.write(translated(original, notebook, language), source)
+        nbformat.write(translated(original, language), source)
     # Names were validated already; papermill would warn of the untyped ones.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     try:

@@ -1,13 +1,130 @@
-"""The reader's language: words, sentences, and the notebooks' own prose."""
+"""The reader's language: English where it is said, everything else in one catalogue.
 
-from collections.abc import Mapping
+A module says `_("The val loss was still falling, by {fall:.3f}.")` and fills the
+fields afterwards; `ngettext` knows plurals, `pgettext` one English word with two
+meanings, `N_` marks a text that is kept at the top of a module and said later by
+`_`. The catalogue is `locale/<tag>.po`; `make words` collects what is said, and
+`make check` fails on what has no translation or is no longer said.
+"""
+
+import gettext as _standard
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
-from pathlib import Path
+from functools import cache
+from io import BytesIO
+from typing import Any, TypeVar
 
-import yaml
 from nbformat import NotebookNode
 
-from lightbox.base.errors import ParameterError, ReportError, did_you_mean
+from lightbox.base import paths
+from lightbox.base.errors import ParameterError, did_you_mean
+
+T = TypeVar("T")
+LANGUAGES = ("en", "zh")  # what the parameter `language` may be
+SOURCE = "en"  # what the library and the notebooks are written in
+TAGS = {"en": "en", "zh": "zh_TW"}  # the catalogue's, a POSIX locale
+FOLDER = paths.PACKAGE / "locale"
+
+# Not a context variable: a kernel runs each cell in a context of its own.
+_chosen = SOURCE
+
+
+def language() -> str:
+    """Tell which language is spoken now: one of `LANGUAGES`."""
+    return _chosen
+
+
+def set_language(name: str) -> None:
+    """Choose the language of all that is said from now on; `lb.start` does it once.
+
+    Raises:
+        ParameterError: The language is none of `LANGUAGES`.
+    """
+    global _chosen
+    if name not in LANGUAGES:
+        raise ParameterError(
+            f"language {name!r} is not known; choose 'en' or 'zh'"
+            f"{did_you_mean(str(name), LANGUAGES)}"
+        )
+    _chosen = name
+
+
+@contextmanager
+def in_language(name: str) -> Iterator[None]:
+    """Speak a language within a block, such as that of a chapter or of a record."""
+    before = language()
+    set_language(name)
+    try:
+        yield
+    finally:
+        set_language(before)
+
+
+def said_in(name: str, function: Callable[..., T], *args: Any, **fields: Any) -> T:
+    """Call a function in a language: `said_in("zh", run_names, runs)`."""
+    with in_language(name):
+        return function(*args, **fields)
+
+
+def _(message: str) -> str:
+    """Say a text in the reader's language; without a translation, as it stands."""
+    return _catalogue(language()).gettext(message) if message else ""
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """Say the form that goes with a count: `{count:,} image`, `{count:,} images`."""
+    return _catalogue(language()).ngettext(one, many, count)
+
+
+def pgettext(context: str, message: str) -> str:
+    """Say a text whose English means two things, such as `run` and `Run` in heads."""
+    return _catalogue(language()).pgettext(context, message)
+
+
+def N_(message: str) -> str:  # noqa: N802 (the name that extractors know)
+    """Mark a text of a constant, which is made before the language is known."""
+    return message
+
+
+def joined(sentences: list[str]) -> str:
+    """Put sentences behind each other: Chinese has no space between them."""
+    return ("" if language() == "zh" else " ").join(filter(None, sentences))
+
+
+def listed(names: list[str], *, last: str = "") -> str:
+    """Enumerate names: `a, b and c`, in Chinese a、b、c.
+
+    Args:
+        names: In the order to be read.
+        last: The word before the last name, `and` where none is given.
+    """
+    if language() == "zh":
+        return "、".join(names)
+    head, tail = names[:-1], names[-1:]
+    return f" {last or 'and'} ".join(filter(None, [", ".join(head), *tail]))
+
+
+@cache
+def _catalogue(name: str) -> _standard.NullTranslations:
+    """Read a catalogue; the source language has none."""
+    if name == SOURCE:
+        return _standard.NullTranslations()
+    # Babel takes a tenth of a second to import, and English does without.
+    from babel.messages.catalog import Catalog
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    compiled = BytesIO()
+    whole = Catalog(locale=TAGS[name])
+    for file in [FOLDER / f"{TAGS[name]}.po", *sorted(FOLDER.glob("parts/*.po"))]:
+        if file.is_file():
+            for message in read_po(file.open("rb"), locale=TAGS[name]):
+                whole[message.id] = message
+    write_mo(compiled, whole)
+    compiled.seek(0)
+    return _standard.GNUTranslations(compiled)
+
 
 PAIRS: dict[str, tuple[str, str]] = {
     "model": ("Model", "模型"),
@@ -229,43 +346,20 @@ PAIRS: dict[str, tuple[str, str]] = {
     ),
     "loss_axis": ("Loss of one image, nats", "單張影像的損失，nat"),
 }
-LANGUAGES = ("en", "zh")
 
 
-def words(language: str) -> Mapping[str, str]:
-    """Look up the words of one language.
-
-    Args:
-        language: `"en"` or `"zh"` (Traditional Chinese).
-
-    Returns:
-        A mapping from key to word or sentence; some hold `{fields}` to fill.
-
-    Raises:
-        ParameterError: If the language is neither of the two.
-    """
-    return look_up(PAIRS, language)
+def words(name: str | None = None) -> Mapping[str, str]:
+    """Look up the words of tables and figures."""
+    return look_up(PAIRS, name)
 
 
-def look_up(pairs: Mapping[str, tuple[str, str]], language: str) -> dict[str, str]:
-    """Choose one language of pairs of words.
-
-    Args:
-        pairs: English and Chinese by key.
-        language: `"en"` or `"zh"` (Traditional Chinese).
-
-    Returns:
-        A mapping from key to word or sentence.
-
-    Raises:
-        ParameterError: If the language is neither of the two.
-    """
-    if language not in LANGUAGES:
-        raise ParameterError(
-            f"language {language!r} is not known; choose 'en' or 'zh'"
-            f"{did_you_mean(str(language), LANGUAGES)}"
-        )
-    column = LANGUAGES.index(language)
+def look_up(
+    pairs: Mapping[str, tuple[str, str]], name: str | None = None
+) -> dict[str, str]:
+    """Choose one language of pairs of words."""
+    if name and name not in LANGUAGES:
+        set_language(name)
+    column = LANGUAGES.index(name or language())
     return {key: pair[column] for key, pair in pairs.items()}
 
 
@@ -379,19 +473,9 @@ EVIDENCE_PAIRS: dict[str, tuple[str, str]] = {
 }
 
 
-def evidence_words(language: str) -> Mapping[str, str]:
-    """Look up the words of the tables of evidence, and all others.
-
-    Args:
-        language: `"en"` or `"zh"`.
-
-    Returns:
-        A mapping from key to word or sentence; some hold `{fields}` to fill.
-
-    Raises:
-        ParameterError: If the language is neither of the two.
-    """
-    return {**words(language), **look_up(EVIDENCE_PAIRS, language)}
+def evidence_words(name: str | None = None) -> Mapping[str, str]:
+    """Look up the words of the tables of evidence, and all others."""
+    return {**words(name), **look_up(EVIDENCE_PAIRS, name)}
 
 
 def is_cjk(character: str) -> bool:
@@ -416,50 +500,20 @@ def guess_language(text: str) -> str:
     return "zh" if 10 * sum(map(is_cjk, letters)) > len(letters) else "en"
 
 
-SOURCE = "en"  # what the notebooks are written in
-
-
-def translated(notebook: NotebookNode, path: Path, language: str) -> NotebookNode:
-    """Put the translations of a notebook's Markdown in the place of the English.
-
-    They stand beside the notebook, in `<language>/<stem>.yaml`, by the id of the
-    cell. A cell without one stays as it is, and so does one that its author has
-    rewritten in the language already.
+def translated(notebook: NotebookNode, name: str) -> NotebookNode:
+    """Put a notebook's prose into another language.
 
     Args:
         notebook: The notebook; it is left as it is.
-        path: Where it came from.
-        language: `"en"` or `"zh"`.
+        name: The language, one of `LANGUAGES`.
 
     Returns:
-        A copy. It differs from the notebook in the Markdown cells alone.
-
-    Raises:
-        ReportError: The file of translations is no mapping from id to text.
+        A copy whose Markdown cells are translated; one that has been rewritten has no
+        translation, and stays as it is.
     """
     copy = deepcopy(notebook)
-    file = path.parent / language / f"{path.stem}.yaml"
-    if language == SOURCE or not file.is_file():
-        return copy
-    texts = _texts(file)
-    for cell in copy.cells:
-        if cell.cell_type == "markdown" and guess_language(cell.source) != language:
-            cell.source = texts.get(cell.get("id", ""), cell.source)
+    with in_language(name):
+        for cell in copy.cells:
+            if cell.cell_type == "markdown":
+                cell.source = _(cell.source)
     return copy
-
-
-def _texts(file: Path) -> dict[str, str]:
-    """Read one file of translations."""
-    try:
-        texts = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ReportError(f"{file} is no readable YAML: {reason}") from None
-    if not isinstance(texts, dict) or not all(
-        isinstance(word, str) for pair in texts.items() for word in pair
-    ):
-        raise ReportError(
-            f"{file}: ids of cells and their texts are needed, as in `01-00: |`"
-        )
-    # A block of YAML ends with a newline, a cell does not.
-    return {name: text.rstrip("\n") for name, text in texts.items()}
