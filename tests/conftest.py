@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lightbox.base.words import SOURCE, set_language
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -22,6 +24,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real images (../shared/data) are not on this machine")
     return folder.resolve()
+
+
+@pytest.fixture(autouse=True)
+def speak_english():
+    """Every test begins in the source language, whatever the one before spoke."""
+    set_language(SOURCE)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from example_runs import make_run, study
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.comparison.evidence import evidence_table, pairs_table, ties_table
 from lightbox.comparison.roc import operating_points
 from lightbox.display.names import short_names
@@ -85,7 +86,7 @@ def test_evidence_table_says_whose_images_they_are():
     assert table.csv["run_id"].tolist() == [*(run.id for run in runs), "majority"]
     first = table.csv.iloc[0]
     assert first["test_nll_low"] < first["test_nll"] < first["test_nll_high"]
-    assert "病人" in evidence_table(runs, "zh").caption
+    assert "病人" in said_in("zh", evidence_table, runs).caption
     for run in runs:
         run.predictions["group"] = ""
     assert "no name gives a patient" in evidence_table(runs).caption
@@ -244,7 +245,7 @@ def test_operating_points_by_hand():
     assert own["test_precision"] == pytest.approx(positives / (positives + 20))
     assert own["test_accuracy"] == pytest.approx(280 / 300)
     assert table.frame["Prec."].iloc[0] == "–"
-    assert "門檻" in operating_points([run], "zh").caption
+    assert "門檻" in said_in("zh", operating_points, [run]).caption
 
 
 def test_operating_points_where_val_chooses_none():

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.comparison.learning_curves import learning_curves
 from lightbox.comparison.results import confusion_matrices
 from lightbox.display import outputs
@@ -204,7 +205,7 @@ def test_long_titles_keep_off_the_row_above(monkeypatch, language):
         for rate in (1e-3, 1e-4)
         for seed in (0, 1)
     ]
-    confusion_matrices(runs, language)
+    said_in(language, confusion_matrices, runs)
     assert found[0] > 0
 
 
@@ -268,10 +269,10 @@ def test_chinese_text_has_all_its_glyphs():
     data = images(["正常", "肺炎"])
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph")
-        learning_curves(runs, "zh")
-        confusion_matrices(runs, "zh")
-        sample_grid(data, "zh")
-        split_counts(data, "zh")
+        said_in("zh", learning_curves, runs)
+        said_in("zh", confusion_matrices, runs)
+        said_in("zh", sample_grid, data)
+        said_in("zh", split_counts, data)
 
 
 def test_the_chinese_font_is_first_only_where_it_is_needed():

@@ -7,6 +7,7 @@ import pytest
 from example_runs import make_history, make_run, study
 
 from lightbox.base.errors import DataError, ParameterError
+from lightbox.base.words import said_in
 from lightbox.comparison.conclusions import limits, random_features
 from lightbox.comparison.readings import RULES, read_curves, readings
 from lightbox.sections.transfer import compare_strategies, conclude, conclusion
@@ -133,9 +134,9 @@ def test_numbers_of_the_readings():
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_readings_have_a_bullet_a_run(language):
-    text = readings(study(), language).markdown
+    text = said_in(language, readings, study()).markdown
     assert len(text.split("\n")) == 4
-    assert text == readings(study(), language).markdown
+    assert text == said_in(language, readings, study()).markdown
 
 
 def paired(first, second, both=150, neither=50, **options):
@@ -175,7 +176,7 @@ def test_verdict_follows_mcnemar(first, second, verdict, verdict_zh):
     assert (pair.test.only_first, pair.test.only_second) == (first, second)
     english = conclusion(runs).markdown
     assert verdict in english
-    assert verdict_zh in conclusion(runs, "zh").markdown
+    assert verdict_zh in said_in("zh", conclusion, runs).markdown
     assert f"alone was right on {second} of the test images" in english
     assert "best" not in english
     if pair.tied:
@@ -274,7 +275,10 @@ def test_limits_count_seeds_and_patients():
 @pytest.mark.parametrize("weights", ["none", "ResNet18_Weights.IMAGENET1K_V1"])
 def test_no_sentence_without_a_number(language, weights):
     runs = [*paired(20, 30, weights=weights), *paired(5, 45, model="vgg16")]
-    for prose in (conclusion(runs, language), readings(runs, language)):
+    for prose in (
+        said_in(language, conclusion, runs),
+        said_in(language, readings, runs),
+    ):
         # Numbers in the names of models do not count.
         text = re.sub(r"\*\*[^*]*\*\*[：.]?", "", prose.markdown)
         text = text.replace("ResNet-18", "").replace("VGG-16", "")

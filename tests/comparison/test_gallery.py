@@ -8,6 +8,7 @@ import pytest
 from example_runs import make_run
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.comparison.gallery import error_gallery, probability
 from lightbox.display import outputs
 from lightbox.display.names import literal, shortened
@@ -84,7 +85,7 @@ def test_the_run_is_the_one_with_the_lowest_nll_on_val():
 @pytest.mark.parametrize(("language", "text"), [("en", "0 errors"), ("zh", "0 個錯誤")])
 def test_no_error_gets_a_sentence(language, text):
     run = make_run(right=np.ones(30, bool), num_test=30)
-    answer = error_gallery(section_of(run), [run], language)
+    answer = said_in(language, error_gallery, section_of(run), [run])
     assert isinstance(answer, Prose)
     assert text in answer.markdown
 
@@ -107,7 +108,7 @@ def test_names_of_files_cannot_break_the_figure(drawn, language):
     ]
     rows.loc[test[:6], "image"] = names
     rows.loc[test[:6], "group"] = ["", "$p$", "g" * 99, "", "", ""]
-    error_gallery(section_of(run), [run], language)
+    said_in(language, error_gallery, section_of(run), [run])
     shown = words_of(drawn[0])
     assert any("\\$\\frac{\\$" in text for text in shown)
     assert any("…" in text for text in shown)

@@ -13,6 +13,7 @@ from torch import nn
 
 from lightbox.base.errors import LightboxError
 from lightbox.base.files import checksum
+from lightbox.base.words import said_in
 from lightbox.comparison import attribution
 from lightbox.comparison.gallery import answers
 from lightbox.comparison.gradcam import choose, grad_cam, overlay
@@ -215,7 +216,7 @@ def test_a_vision_transformer_gets_a_remark(tmp_path, language, text):
         "vit_s2_patch10", "none", num_classes=2, channels=1, image_size=40
     )
     keep_weights(network, run)
-    answer = grad_cam(section, [run], language)
+    answer = said_in(language, grad_cam, section, [run])
     assert isinstance(answer, Callout)
     assert text in answer.markdown
 

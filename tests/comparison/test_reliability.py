@@ -6,6 +6,7 @@ import pytest
 from example_runs import make_run, study
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.comparison.reliability import reliability_diagram
 from lightbox.display import outputs
 from lightbox.display.style import MAX_HEIGHT, POINTS
@@ -92,7 +93,7 @@ def test_points_have_their_wilson_intervals(drawn):
 @pytest.mark.parametrize("count", [1, 4, 10])
 def test_panels_stay_on_the_page(drawn, language, count):
     runs = [make_run(f"model{k}") for k in range(count)]
-    reliability_diagram(runs, language)
+    said_in(language, reliability_diagram, runs)
     assert drawn[0].get_size_inches()[1] <= MAX_HEIGHT
     sizes = {text.get_fontsize() for text in drawn[0].findobj(mpl.text.Text)}
     assert min(sizes) >= POINTS

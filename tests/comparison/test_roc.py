@@ -9,6 +9,7 @@ import pytest
 from example_runs import make_run, study
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from lightbox.base.words import said_in
 from lightbox.comparison.roc import roc_curves
 from lightbox.display import outputs
 from lightbox.display.outputs import Prose
@@ -120,7 +121,7 @@ def legend(drawing):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_legend_gives_the_areas_of_the_table(drawn, language):
     runs = study()
-    figure = roc_curves(runs, language)
+    figure = said_in(language, roc_curves, runs)
     assert figure.label == "fig-roc"
     for run, line in zip(runs, legend(drawn[0])[1:], strict=True):
         assert f"AUROC {score_run(run)['auroc']:.3f}" in line

@@ -8,7 +8,7 @@ import pytest
 from example_runs import make_run, study
 
 from lightbox.base.errors import ParameterError
-from lightbox.base.words import LANGUAGES, PAIRS, words
+from lightbox.base.words import LANGUAGES, PAIRS, said_in, words
 from lightbox.comparison.results import COLUMNS, from_frame, per_class, results_table
 from lightbox.display.names import model_name, run_names, strategy_name
 from lightbox.sections.data import split_table
@@ -117,7 +117,7 @@ def test_records_without_the_later_settings_are_shown():
 
 
 def test_comparison_in_chinese():
-    table = results_table(study(), "zh")
+    table = said_in("zh", results_table, study())
     assert table.frame["策略"].tolist()[:2] == ["特徵擷取", "微調"]
     assert table.frame["模型"].iloc[-1] == "多數類別"
 
@@ -200,7 +200,7 @@ def test_model_names(model, shown):
 
 def test_run_names_tell_runs_apart():
     assert run_names([make_run()]) == ["ResNet-18 · fine-tuning"]
-    assert run_names([make_run(seed=1), make_run(seed=2)], "zh") == [
+    assert said_in("zh", run_names, [make_run(seed=1), make_run(seed=2)]) == [
         "ResNet-18 · 微調 · 亂數種子 1",
         "ResNet-18 · 微調 · 亂數種子 2",
     ]
@@ -223,8 +223,8 @@ def test_both_languages_have_every_word():
     for key, pair in PAIRS.items():
         assert len(pair) == 2, key
         assert all(pair), key
-    assert strategy_name("partial", "zh") == "部分微調"
-    assert {len(words(language)) for language in LANGUAGES} == {len(PAIRS)}
+    assert said_in("zh", strategy_name, "partial") == "部分微調"
+    assert {len(said_in(language, words)) for language in LANGUAGES} == {len(PAIRS)}
 
 
 def test_unknown_language_is_refused():

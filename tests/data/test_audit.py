@@ -10,6 +10,7 @@ from PIL import Image
 
 from lightbox.base import paths
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.data.audit import audit
 from lightbox.data.cards import card
 from lightbox.data.dataset import open_dataset
@@ -257,7 +258,7 @@ def test_size_alone_predicts_the_label_where_it_does():
 
 def test_findings_have_numbers_in_both_languages(tmp_path):
     found = look(class_folders(tmp_path))
-    english, chinese = found.findings("en"), found.findings("zh")
+    english, chinese = found.findings(), said_in("zh", found.findings)
     assert len(english) == len(chinese) >= 6
     assert all(any(sign.isdigit() for sign in line) for line in english + chinese)
     assert all(any("一" <= sign <= "鿿" for sign in line) for line in chinese)

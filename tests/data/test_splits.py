@@ -6,6 +6,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.data.inspection import interval_width
 from lightbox.data.splits import assign_splits
 
@@ -59,7 +60,7 @@ def test_small_val_is_set_aside_and_replaced_by_whole_groups():
     assert len(notes) == 1
     assert "16 images is too small to select on" in notes[0]
     assert f"{len(val):,} of the 1,200 train images became val" in notes[0]
-    assert f"{len(val):,} 張改作驗證集" in notes[0].say("zh")
+    assert f"{len(val):,} 張改作驗證集" in said_in("zh", notes[0].say)
 
 
 def test_the_same_split_with_and_without_the_small_val():

@@ -10,6 +10,7 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.comparison.reliability import calibration_table
 from lightbox.evaluation.calibration import (
     bin_gaps,
@@ -117,7 +118,7 @@ def test_calibration_table_has_a_row_a_method():
     assert table.csv["run_id"].tolist() == [run.id for run in runs]
     assert table.file == "calibration.csv"
     assert "†" not in table.caption
-    assert "溫度" in calibration_table(runs, "zh").caption
+    assert "溫度" in said_in("zh", calibration_table, runs).caption
 
 
 def test_a_val_without_errors_marks_its_temperature():

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lightbox.base.errors import DataError, ParameterError
+from lightbox.base.words import said_in
 from lightbox.cli import main
 from lightbox.display.outputs import Prose
 from lightbox.printed.audit import examine as audit
@@ -348,7 +349,9 @@ def test_the_sentences_of_a_notebook(tmp_path):
     assert isinstance(said, Prose)
     assert said.markdown.startswith("- **Impossible.** ")
     assert r"\<b\>a\_b" in said.markdown
-    assert metric_audit(path, "zh", images=624).markdown.startswith("- **不可能**：")
+    assert said_in("zh", metric_audit, path, images=624).markdown.startswith(
+        "- **不可能**："
+    )
     assert "found nothing wrong" in metric_audit(path, images=10_000).markdown
     assert "not known" in metric_audit(path).markdown
 
@@ -511,7 +514,9 @@ HEADINGS = [
 )
 def test_any_table_is_audited_or_refused_in_one_line(columns):
     try:
-        said = list(audit(pd.DataFrame(columns), counts=CHEST).frame("zh")["finding"])
+        said = list(
+            said_in("zh", audit(pd.DataFrame(columns), counts=CHEST).frame)["finding"]
+        )
     except DataError as error:
         said = [str(error)]
     assert all(text and "\n" not in text for text in said)

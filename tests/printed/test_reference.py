@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from example_runs import make_history, make_run
 
+from lightbox.base.words import said_in
 from lightbox.printed.reference import (
     PROTOCOL,
     QUANTITIES,
@@ -112,7 +113,7 @@ def test_differences_are_named_and_silence_is_not_compared():
         "image size 64, not 224",
         "weights none, not IMAGENET",
     ]
-    assert differences(row, run, "group", "zh")[2] == "影像邊長 64，而非 224"
+    assert said_in("zh", differences, row, run, "group")[2] == "影像邊長 64，而非 224"
     same = row.drop(["image_size", "split_by", "train_images", "weights"])
     assert differences(same, run, "group") == []
     assert differences(pd.Series({"weights": "IMAGENET1K_V1"}), make_run(), "x") == []
@@ -122,7 +123,7 @@ def test_differences_are_named_and_silence_is_not_compared():
 def test_the_table_pairs_source_and_run(language):
     frame = rows("chest-xray")
     run = make_run("resnet18", "fine_tuning", image_size=64)
-    table = reference_table(section(FIRST, frame), [run], language)
+    table = said_in(language, reference_table, section(FIRST, frame), [run])
     shown = table.frame.to_numpy()
     assert len(shown) == 8  # four printed rows, a line of this run under each
     assert shown[0][2:4].tolist() == ["84.84", "0.765"]

@@ -10,6 +10,7 @@ from PIL import Image
 
 import lightbox as lb
 from lightbox.base.files import StoreError
+from lightbox.base.words import said_in
 from lightbox.comparison.readings import read_curves
 from lightbox.data import dataset
 from lightbox.display.outputs import Prose, Table
@@ -80,8 +81,8 @@ DISPLAYS = [
     lb.roc_curves,
     lb.reliability_diagram,
     lb.calibration_table,
-    lambda runs, language: lb.depth_groups(runs, language, shallow_below=30),
-    lambda runs, language: lb.zoo_conclusion(runs, language, shallow_below=30),
+    lambda runs, language: said_in(language, lb.depth_groups, runs, shallow_below=30),
+    lambda runs, language: said_in(language, lb.zoo_conclusion, runs, shallow_below=30),
 ]
 
 
@@ -123,14 +124,14 @@ def test_seeds_of_which_one_diverged_are_counted():
 def test_what_is_left_out_is_named():
     shown = lb.confusion_matrices(section_runs(lost=(1,), epochs=1))
     assert "Left out, because training diverged: ResNet-18" in shown.caption
-    said = lb.conclusion(section_runs(lost=(1,), epochs=1), "zh").markdown
+    said = said_in("zh", lb.conclusion, section_runs(lost=(1,), epochs=1)).markdown
     assert "未列出（訓練發散）" in said
 
 
 def test_curves_of_a_diverged_run_are_read_as_such():
     (found,) = read_curves(diverge(make_run(), 2))
-    assert "diverged after 2 whole epochs" in found.say("en")
-    assert "lower it tenfold" in found.say("en")
+    assert "diverged after 2 whole epochs" in found.say()
+    assert "lower it tenfold" in found.say()
 
 
 @pytest.fixture(scope="module")

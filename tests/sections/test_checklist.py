@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from example_runs import make_run, study
 
+from lightbox.base.words import said_in
 from lightbox.data.cards import CARDS
 from lightbox.sections.checklist import ALWAYS, ITEMS, checklist
 from lightbox.sections.checklist import ANSWERS as OF_DATA
@@ -49,7 +50,7 @@ def section(dataset="chest-xray", *, groups=True, bad=2, **settings):
 def filled(runs=(), language="en", **given):
     asked = section(**given)
     found = Summary({"01_x": list(runs)} if runs else {}, {}, asked, True)
-    table = checklist(asked, language, found=found)
+    table = said_in(language, checklist, asked, found=found)
     return table, dict(zip(table.frame.iloc[:, 0], table.frame.iloc[:, 3], strict=True))
 
 

@@ -9,6 +9,7 @@ import pytest
 from example_runs import make_run
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.evaluation.calibration import ece
 from lightbox.evaluation.metrics import score_run
 from lightbox.evaluation.pairs import nll_difference
@@ -208,7 +209,7 @@ def test_conclusion_says_tied_where_mcnemar_does():
     assert "focal γ = 2: worse than cross-entropy" in text
     assert "**Without retraining.**" in text
     assert "**One yardstick.** The lowest on test: NLL" in text
-    chinese = focal_conclusion(losses(), "zh").markdown
+    chinese = said_in("zh", focal_conclusion, losses()).markdown
     assert "與交叉熵平手" in chinese
     assert "不需重新訓練" in chinese
     assert focal_conclusion(losses()).markdown == text
@@ -266,7 +267,10 @@ def test_imbalance_of_the_fundus_set():
     # 1920 / (2 * 401) and 1920 / (2 * 1519)
     assert "healthy 2.39, diseased 0.63" in text
     assert "turns diseased down" in text
-    assert "輕度不平衡" in imbalance(dataset((401, 1519), (134, 506)), "zh").markdown
+    assert (
+        "輕度不平衡"
+        in said_in("zh", imbalance, dataset((401, 1519), (134, 506))).markdown
+    )
 
 
 def test_balanced_classes_are_called_balanced():

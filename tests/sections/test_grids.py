@@ -9,6 +9,7 @@ import pytest
 from example_runs import make_history, make_run
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.display import outputs
 from lightbox.display.outputs import Figure, Prose
 from lightbox.sections.hyperparameters import (
@@ -148,7 +149,7 @@ def test_no_map_without_two_settings_that_vary_independently():
     assert isinstance(shown, Prose)
     assert "2 runs vary in Set" in shown.markdown
     assert "nothing" in grid_map([make_run()]).markdown
-    assert "設定組" in grid_map(sets()[:2], "zh").markdown
+    assert "設定組" in said_in("zh", grid_map, sets()[:2]).markdown
     # The model follows from the optimizer here, so that no cell stands beside another.
     bound = [
         make_run(m, optimizer=o) for m, o in (("alexnet", "sgd"), ("vgg19", "adam"))
@@ -207,7 +208,7 @@ def test_the_mean_over_epochs_is_set_against_the_kept_epoch():
     alone = mean_versus_best([late]).markdown
     assert "ranks otherwise" not in alone
     assert "differ by less than 0.1 points" in mean_versus_best([steady]).markdown
-    assert "平均為 65.0 %" in mean_versus_best([late], "zh").markdown
+    assert "平均為 65.0 %" in said_in("zh", mean_versus_best, [late]).markdown
 
 
 def test_val_chooses_and_test_confirms_or_ties():

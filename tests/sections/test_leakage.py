@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from lightbox.base.words import said_in
 from lightbox.display.outputs import Prose, Table
 from lightbox.sections.section import Section
 from lightbox.sections.transfer import leakage_table, shared_images
@@ -56,7 +57,7 @@ def test_a_split_by_image_shares_patients_and_is_shown_beside():
     # The published test split has no patient of train either way.
     assert (honest.test_shared, naive.test_shared) == (0, 0)
     assert table.frame.shape[0] == 2
-    chinese = leakage_table(asked, runs, "zh")
+    chinese = said_in("zh", leakage_table, asked, runs)
     assert "刻意洩漏" in chinese.caption
 
 

@@ -8,6 +8,7 @@ import pytest
 from example_runs import make_run, study
 
 from lightbox.base import paths
+from lightbox.base.words import said_in
 from lightbox.comparison.results import results_table
 from lightbox.runs import store
 from lightbox.runs.store import Run
@@ -105,14 +106,16 @@ def test_outside_a_report_the_stores_runs_on_these_images_are_listed(home):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_limits_sources_and_command(home, language):
     found = summary.collect(section())
-    limits = summary.limitations(found, language).markdown
+    limits = said_in(language, summary.limitations, found).markdown
     assert "300" in limits
     assert {"en": "synthetic", "zh": "合成"}[language] in limits
-    sources = summary.sources(found, language).markdown
+    sources = said_in(language, summary.sources, found).markdown
     assert "doi:10.17632/x" in sources
     assert "CC BY 4.0" in sources
     assert "1. He K," in sources
-    assert "lightbox report params/x" in summary.again(found, language).markdown
+    assert (
+        "lightbox report params/x" in said_in(language, summary.again, found).markdown
+    )
 
 
 def test_papers_are_those_of_what_was_used():

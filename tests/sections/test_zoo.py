@@ -10,6 +10,7 @@ from example_runs import make_run
 from matplotlib.figure import Figure as Drawing
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.evaluation.significance import pairwise, tied_with
 from lightbox.sections import model_zoo
 from lightbox.sections.model_zoo import (
@@ -192,11 +193,11 @@ def test_a_diverged_run_has_no_score_and_no_rank(zoo):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_one_network_alone_is_no_comparison(language):
     one = [member("resnet18", 500, 9.0, 18)]
-    said = zoo_conclusion(one, language).markdown
+    said = said_in(language, zoo_conclusion, one).markdown
     assert "500" in said
     assert "Holm over" not in said
     assert "{" not in said
-    assert zoo_scatter(one, language).png
+    assert said_in(language, zoo_scatter, one).png
 
 
 def section(models, **settings):

@@ -348,19 +348,14 @@ PAIRS: dict[str, tuple[str, str]] = {
 }
 
 
-def words(name: str | None = None) -> Mapping[str, str]:
+def words() -> Mapping[str, str]:
     """Look up the words of tables and figures."""
-    return look_up(PAIRS, name)
+    return look_up(PAIRS)
 
 
-def look_up(
-    pairs: Mapping[str, tuple[str, str]], name: str | None = None
-) -> dict[str, str]:
+def look_up(pairs: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Choose one language of pairs of words."""
-    if name and name not in LANGUAGES:
-        set_language(name)
-    column = LANGUAGES.index(name or language())
-    return {key: pair[column] for key, pair in pairs.items()}
+    return {key: pair[LANGUAGES.index(language())] for key, pair in pairs.items()}
 
 
 EVIDENCE_PAIRS: dict[str, tuple[str, str]] = {
@@ -473,9 +468,9 @@ EVIDENCE_PAIRS: dict[str, tuple[str, str]] = {
 }
 
 
-def evidence_words(name: str | None = None) -> Mapping[str, str]:
+def evidence_words() -> Mapping[str, str]:
     """Look up the words of the tables of evidence, and all others."""
-    return {**words(name), **look_up(EVIDENCE_PAIRS, name)}
+    return {**words(), **look_up(EVIDENCE_PAIRS)}
 
 
 def is_cjk(character: str) -> bool:

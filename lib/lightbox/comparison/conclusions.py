@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lightbox.base.words import language
 from lightbox.display.outputs import escape_markdown
 from lightbox.display.sentences import Finding, interval, percent, plural
 from lightbox.evaluation.metrics import majority_answer, score_majority, score_run
@@ -88,9 +89,9 @@ def agreement(run: Any, name_en: str, name_zh: str) -> Finding | None:
     )
 
 
-def _heading(text: str, language: str) -> str:
+def _heading(text: str) -> str:
     """Open a paragraph. CommonMark ends no bold between a full-width mark and text."""
-    return f"**{text}**：" if language == "zh" else f"**{text}.** "
+    return f"**{text}**：" if language() == "zh" else f"**{text}.** "
 
 
 def random_features(runs: Sequence[Any]) -> Finding | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lightbox.base.words import evidence_words
+from lightbox.base.words import evidence_words, language
 from lightbox.comparison.runs import check_same_data, finished_only
 from lightbox.display.cells import ABSENT, decimals
 from lightbox.display.names import seed_groups, short_names
@@ -29,15 +29,12 @@ PERCENT = ("accuracy", "balanced_accuracy")
 
 
 @finished_only
-def evidence_table(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-evidence"
-) -> Table:
+def evidence_table(runs: Sequence[Any], *, label: str = "tbl-evidence") -> Table:
     """Show seven metrics of each run on test with 95 % intervals over patients.
 
     Args:
         runs: Finished runs on the same data, at least one; those that differ in
             their seed alone share a row.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -48,10 +45,10 @@ def evidence_table(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms, groups = evidence_words(language), seed_groups(runs)
+    terms, groups = evidence_words(), seed_groups(runs)
     first = [group[0] for group in groups]
     patients = resample_patients(runs[0])
-    named = short_names(first, language, seeds=False)
+    named = short_names(first, seeds=False)
     rows, full, missing = [], [], False
     for name, group in zip(named, groups, strict=True):
         found = weigh(group, patients)
@@ -77,9 +74,9 @@ def evidence_table(
         | {f"test_{n}": base[n] for n in NAMES}
     )
     caption = terms["caption_evidence"].format(
-        whose=whose(patients, language),
+        whose=whose(patients),
         resamples=RESAMPLES,
-        positive=_asked(runs[0], language),
+        positive=_asked(runs[0]),
         bins=BINS,
     )
     if any(len(group) > 1 for group in groups):
@@ -95,24 +92,23 @@ def evidence_table(
     )
 
 
-def whose(patients: Patients, language: str) -> str:
+def whose(patients: Patients) -> str:
     """Say how many patients stand behind the test images.
 
     Args:
         patients: From `resample_patients`.
-        language: `"en"` or `"zh"`.
 
     Returns:
         A sentence.
     """
     known = patients.count < patients.num_images
-    sentence = evidence_words(language)["of_patients" if known else "of_images"]
+    sentence = evidence_words()["of_patients" if known else "of_images"]
     return sentence.format(images=patients.num_images, patients=patients.count)
 
 
-def _asked(run: Any, language: str) -> str:
+def _asked(run: Any) -> str:
     """Say of which class average precision speaks."""
-    terms, data = evidence_words(language), run.record["data"]
+    terms, data = evidence_words(), run.record["data"]
     if data["positive"] and len(data["classes"]) == 2:
         return terms["of_positive"].format(name=data["positive"])
     return terms["over_classes"]
@@ -156,14 +152,11 @@ MINUS = "−"
 
 
 @finished_only
-def pairs_table(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-pairs"
-) -> Table | Prose:
+def pairs_table(runs: Sequence[Any], *, label: str = "tbl-pairs") -> Table | Prose:
     """Test every two runs against each other, by answers, ranking and likelihood.
 
     Args:
         runs: Finished runs on the same data.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -179,13 +172,13 @@ def pairs_table(
         return Prose("")
     # The better run of a pair comes first.
     runs = [runs[position] for position in ranking_of(runs)]
-    terms, names = evidence_words(language), short_names(runs, language)
+    terms, names = evidence_words(), short_names(runs)
     patients = resample_patients(runs[0])
     frame = all_pairs(runs, patients)
     caption = terms["caption_pairs"].format(
-        whose=whose(patients, language),
+        whose=whose(patients),
         resamples=RESAMPLES,
-        pairs=_count(len(frame), language),
+        pairs=_count(len(frame)),
     )
     shown = frame
     if len(runs) > MOST_RUNS:
@@ -201,14 +194,11 @@ def pairs_table(
 
 
 @finished_only
-def ties_table(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-ties"
-) -> Table | Prose:
+def ties_table(runs: Sequence[Any], *, label: str = "tbl-ties") -> Table | Prose:
     """Rank runs by test accuracy, with a letter for each group of ties.
 
     Args:
         runs: Finished runs on the same data.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -220,7 +210,7 @@ def ties_table(
     check_same_data(runs)
     if len(runs) < 2:
         return Prose("")
-    terms, names = evidence_words(language), short_names(runs, language)
+    terms, names = evidence_words(), short_names(runs)
     order, pairs = ranking_of(runs), pairwise(runs)
     letters = tie_letters(order, pairs)
     patients = resample_patients(runs[0], resamples=1)
@@ -250,9 +240,9 @@ def ties_table(
             }
         )
     caption = terms["caption_ties"].format(
-        whose=whose(patients, language), pairs=_count(len(pairs), language)
+        whose=whose(patients), pairs=_count(len(pairs))
     )
-    caption += _smallest(pairs, patients.num_images, language)
+    caption += _smallest(pairs, patients.num_images)
     return Table(
         pd.DataFrame(rows), label, caption, csv=pd.DataFrame(full), file="ties.csv"
     )
@@ -278,9 +268,9 @@ def _row(line: pd.Series, names: list[str], terms: Any) -> dict[str, str]:
     return row
 
 
-def _count(pairs: int, language: str) -> str:
+def _count(pairs: int) -> str:
     """Count pairs; Chinese has the word in its sentence."""
-    return str(pairs) if language == "zh" else plural(pairs, "pair")
+    return str(pairs) if language() == "zh" else plural(pairs, "pair")
 
 
 def _p(value: float) -> str:
@@ -288,9 +278,9 @@ def _p(value: float) -> str:
     return p_text(value).removeprefix("= ")
 
 
-def _smallest(pairs: pd.DataFrame, images: int, language: str) -> str:
+def _smallest(pairs: pd.DataFrame, images: int) -> str:
     """Say which lead the pair of median dispute would have taken."""
-    terms = evidence_words(language)
+    terms = evidence_words()
     middle = pairs.sort_values("discordant", kind="stable").iloc[len(pairs) // 2]
     if pd.isna(middle["needed"]):
         return terms["caption_blind"].format(discordant=int(middle["discordant"]))

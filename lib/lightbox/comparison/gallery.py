@@ -30,7 +30,6 @@ BELOW = 0.78  # inches of the text below a tile
 def error_gallery(
     section: Any,
     runs: Sequence[Any],
-    language: str = "en",
     *,
     shown: int = SHOWN,
     label: str = "fig-errors",
@@ -41,7 +40,6 @@ def error_gallery(
         section: The section whose data the runs were made from.
         runs: Finished runs, at least one; the one with the lowest NLL on val is
             taken.
-        language: `"en"` or `"zh"`.
         shown: How many images at most.
         label: The figure's label.
 
@@ -53,8 +51,8 @@ def error_gallery(
         DataError: If there is no run, or runs and section differ in their data.
     """
     check_same_data(runs)
-    terms, place = seeing_words(language), best_run(runs)
-    run, name = runs[place], run_names(list(runs), language)[place]
+    terms, place = seeing_words(), best_run(runs)
+    run, name = runs[place], run_names(list(runs))[place]
     test = answers(run)
     errors = test[test["label"] != test["predicted"]]
     if not len(errors):

@@ -30,7 +30,6 @@ COLORS = "inferno"
 def grad_cam(
     section: Any,
     runs: Sequence[Any],
-    language: str = "en",
     *,
     label: str = "fig-gradcam",
 ) -> Figure | Callout:
@@ -40,7 +39,6 @@ def grad_cam(
         section: The section whose data the runs were made from.
         runs: Finished runs, at least one; the one with the lowest NLL on val is
             taken.
-        language: `"en"` or `"zh"`.
         label: The figure's label.
 
     Returns:
@@ -55,8 +53,8 @@ def grad_cam(
     from lightbox.comparison import attribution
 
     check_same_data(runs)
-    terms, place = seeing_words(language), best_run(runs)
-    run, name = runs[place], run_names(list(runs), language)[place]
+    terms, place = seeing_words(), best_run(runs)
+    run, name = runs[place], run_names(list(runs))[place]
     classes = list(run.record["data"]["classes"])
     chosen, errors = choose(answers(run), classes)
     pixels = pixels_of(section.data, run, list(chosen["image"]))

@@ -26,9 +26,7 @@ TINT = 0.12  # and of the epochs after the onset of overfitting
 
 
 @finished_only
-def learning_curves(
-    runs: Sequence[Any], language: str = "en", *, label: str = "fig-curves"
-) -> Figure:
+def learning_curves(runs: Sequence[Any], *, label: str = "fig-curves") -> Figure:
     """Draw loss and accuracy per epoch of each run, on axes that all share.
 
     Runs that differ in their seed alone share a panel: their mean, with a band
@@ -36,7 +34,6 @@ def learning_curves(
 
     Args:
         runs: Finished runs, at least one.
-        language: `"en"` or `"zh"`.
         label: The figure's label.
 
     Returns:
@@ -46,8 +43,8 @@ def learning_curves(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms, groups = words(language), seed_groups(runs)
-    names = run_names([group[0] for group in groups], language, seeds=False)
+    terms, groups = words(), seed_groups(runs)
+    names = run_names([group[0] for group in groups], seeds=False)
     several = any(len(group) > 1 for group in groups)
     mixed = len({setting(run, "loss") for run in runs}) > 1
     columns = columns_of(len(groups), CURVES_PER_ROW)

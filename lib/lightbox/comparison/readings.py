@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lightbox.base.words import language
 from lightbox.comparison.conclusions import _heading
 from lightbox.comparison.runs import check_same_data
 from lightbox.data.inspection import WIDEST, interval_width
@@ -320,12 +321,11 @@ def read_curves(run: Any) -> list[Finding]:
     return [found for rule in RULES if (found := rule(run)) is not None]
 
 
-def readings(runs: Sequence[Any], language: str = "en") -> Prose:
+def readings(runs: Sequence[Any]) -> Prose:
     """Read the learning curves of each run.
 
     Args:
         runs: Finished runs, at least one.
-        language: `"en"` or `"zh"`.
 
     Returns:
         Markdown, a bullet a run.
@@ -334,9 +334,9 @@ def readings(runs: Sequence[Any], language: str = "en") -> Prose:
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    space = "" if language == "zh" else " "
+    space = "" if language() == "zh" else " "
     lines = []
-    for run, name in zip(runs, run_names(list(runs), language), strict=True):
-        said = space.join(found.say(language) for found in read_curves(run))
-        lines.append(f"- {_heading(name, language)}{said}")
+    for run, name in zip(runs, run_names(list(runs)), strict=True):
+        said = space.join(found.say() for found in read_curves(run))
+        lines.append(f"- {_heading(name)}{said}")
     return Prose("\n".join(lines))

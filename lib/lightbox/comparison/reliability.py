@@ -196,19 +196,13 @@ PAIRS: dict[str, tuple[str, str]] = {
 }
 
 
-def seeing_words(language: str) -> Mapping[str, str]:
+def seeing_words() -> Mapping[str, str]:
     """Look up the words of these figures.
-
-    Args:
-        language: `"en"` or `"zh"`.
 
     Returns:
         A mapping from key to word or sentence; some hold `{fields}` to fill.
-
-    Raises:
-        ParameterError: If the language is neither of the two.
     """
-    return look_up(PAIRS, language)
+    return look_up(PAIRS)
 
 
 PANELS_PER_ROW = 4
@@ -220,14 +214,13 @@ BEFORE, AFTER = PALETTE[0], PALETTE[3]
 
 @finished_only
 def reliability_diagram(
-    runs: Sequence[Any], language: str = "en", *, label: str = "fig-reliability"
+    runs: Sequence[Any], *, label: str = "fig-reliability"
 ) -> Figure:
     """Draw confidence against accuracy of each run on the test images.
 
     Args:
         runs: Finished runs, at least one; of more than twelve, those with the
             lowest NLL on val are drawn.
-        language: `"en"` or `"zh"`.
         label: The figure's label.
 
     Returns:
@@ -241,7 +234,7 @@ def reliability_diagram(
         Guo et al. 2017, arXiv 1706.04599, figure 1, with intervals added.
     """
     check_same_data(runs)
-    terms, all_names = seeing_words(language), run_names(list(runs), language)
+    terms, all_names = seeing_words(), run_names(list(runs))
     kept = np.sort(np.argsort(val_losses(runs), kind="stable")[:MOST])
     names = [literal(all_names[k]) for k in kept]
     found = [calibrate(runs[k]) for k in kept]
@@ -376,15 +369,12 @@ def _legend(terms: Any, scaled_too: bool) -> list[Line2D]:
 
 
 @finished_only
-def calibration_table(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-calibration"
-) -> Table:
+def calibration_table(runs: Sequence[Any], *, label: str = "tbl-calibration") -> Table:
     """Show ECE, NLL and Brier score on test before and after temperature scaling.
 
     Args:
         runs: Finished runs on the same data, at least one; those that differ in
             their seed alone share a row.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -394,10 +384,10 @@ def calibration_table(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms, groups = evidence_words(language), seed_groups(runs)
+    terms, groups = evidence_words(), seed_groups(runs)
     first = [group[0] for group in groups]
     rows, full, marked = [], [], False
-    for head, group in zip(heads(first, language, brief=True), groups, strict=True):
+    for head, group in zip(heads(first, brief=True), groups, strict=True):
         lines = [recalibrate(run) for run in group]
         full += [
             {"run_id": run.id, "seed": run.record["config"]["seed"]} | line

@@ -104,7 +104,6 @@ LOW = ("nll", "time")
 @unless_all_diverged
 def results_table(
     runs: Sequence[Any],
-    language: str = "en",
     *,
     label: str = "tbl-results",
     file: str = "results.csv",
@@ -116,7 +115,6 @@ def results_table(
 
     Args:
         runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
         label: The table's label.
         file: The name of the CSV with the rows behind it.
 
@@ -129,12 +127,12 @@ def results_table(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms, groups = words(language), seed_groups(runs)
+    terms, groups = words(), seed_groups(runs)
     first = [group[0] for group in groups]
     several = any(len(group) > 1 for group in groups)
     seeds = several or "seed" in varying(runs)
     accuracy = terms["accuracy_percent" if several else "accuracy_interval"]
-    named = heads(first, language, brief=len(first) > 1)
+    named = heads(first, brief=len(first) > 1)
     kept = terms["strategy"] in named[0]
     rows, numbers = [], []
     for head, group in zip(named, groups, strict=True):
@@ -177,7 +175,7 @@ def results_table(
     if several:
         caption += terms["caption_seeds"]
     if not kept:
-        strategy = strategy_name(first[0].record["config"]["strategy"], language)
+        strategy = strategy_name(first[0].record["config"]["strategy"])
         caption += terms["caption_one_strategy"].format(strategy=strategy)
     low = [terms[key] for key in LOW]
     return Table(
@@ -250,7 +248,6 @@ def _best(numbers: pd.DataFrame, shown: pd.DataFrame, low: list[str]) -> pd.Data
 @finished_only
 def per_class(
     runs: Sequence[Any],
-    language: str = "en",
     *,
     label: str = "tbl-classes",
     split: str = "test",
@@ -259,7 +256,6 @@ def per_class(
 
     Args:
         runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
         label: The table's label.
         split: `"val"` or `"test"`.
 
@@ -270,7 +266,7 @@ def per_class(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms, extra = words(language), varying(list(runs))
+    terms, extra = words(), varying(list(runs))
     names = ("sensitivity", "specificity", "precision", "f1", "auroc")
     rows, full = [], []
     for run in runs:
@@ -278,12 +274,9 @@ def per_class(
         for _, line in scores.per_class.iterrows():
             row = {
                 terms["model"]: model_name(config["model"]),
-                terms["strategy"]: strategy_name(config["strategy"], language),
+                terms["strategy"]: strategy_name(config["strategy"]),
             }
-            row |= {
-                setting_title(key, language): setting(run, key, language)
-                for key in extra
-            }
+            row |= {setting_title(key): setting(run, key) for key in extra}
             row |= {
                 terms["class"]: line["class"],
                 terms["images"]: f"{line['images']:,}",
@@ -326,14 +319,11 @@ def from_frame(
 
 
 @finished_only
-def confusion_matrices(
-    runs: Sequence[Any], language: str = "en", *, label: str = "fig-confusion"
-) -> Figure:
+def confusion_matrices(runs: Sequence[Any], *, label: str = "fig-confusion") -> Figure:
     """Draw the confusion matrix of each run on the test images.
 
     Args:
         runs: Finished runs, at least one.
-        language: `"en"` or `"zh"`.
         label: The figure's label.
 
     Returns:
@@ -343,7 +333,7 @@ def confusion_matrices(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms, names = words(language), run_names(list(runs), language)
+    terms, names = words(), run_names(list(runs))
     classes = runs[0].record["data"]["classes"]
     shown = [wrapped(name, 12) for name in classes]
     widest = max(letters(line) for name in shown for line in name.split("\n"))

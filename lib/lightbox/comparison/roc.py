@@ -33,9 +33,7 @@ LEGEND_LETTERS = 92
 
 
 @finished_only
-def roc_curves(
-    runs: Sequence[Any], language: str = "en", *, label: str = "fig-roc"
-) -> Figure | Prose:
+def roc_curves(runs: Sequence[Any], *, label: str = "fig-roc") -> Figure | Prose:
     """Draw the ROC and the precision-recall curve of each run on the test images.
 
     With two classes they are those of the positive class; with more, means over
@@ -44,7 +42,6 @@ def roc_curves(
 
     Args:
         runs: Finished runs, at least one.
-        language: `"en"` or `"zh"`.
         label: The figure's label.
 
     Returns:
@@ -55,7 +52,7 @@ def roc_curves(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms, groups = seeing_words(language), seed_groups(runs)
+    terms, groups = seeing_words(), seed_groups(runs)
     test = _test(runs[0])
     positive, classes = positive_class(runs[0]), runs[0].record["data"]["classes"]
     asked = [positive] if positive else classes
@@ -64,7 +61,7 @@ def roc_curves(
         return Prose(terms["no_roc"].format(images=len(test)))
     weights = group_weights(list(test["group"]), list(test["image"]))
     leads = [group[0] for group in groups]
-    names = run_names(leads, language, seeds=False)
+    names = run_names(leads, seeds=False)
     best = runs[best_run(runs)]
     chosen = next(k for k, group in enumerate(groups) if any(r is best for r in group))
     found = [
@@ -202,14 +199,13 @@ PERCENT = ("balanced_accuracy", "accuracy")
 
 @finished_only
 def operating_points(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-operating"
+    runs: Sequence[Any], *, label: str = "tbl-operating"
 ) -> Table | Prose:
     """Show what each run scores at 0.5, and at the threshold frozen on val.
 
     Args:
         runs: Finished runs on the same data, at least one; those that differ in
             their seed alone share a row.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -224,8 +220,8 @@ def operating_points(
     positive = positive_class(runs[0])
     if positive is None:
         return Prose("")
-    terms, groups = evidence_words(language), seed_groups(runs)
-    names = short_names([group[0] for group in groups], language, seeds=False)
+    terms, groups = evidence_words(), seed_groups(runs)
+    names = short_names([group[0] for group in groups], seeds=False)
     rows, full = [], []
     for name, group in zip(names, groups, strict=True):
         points = [_points(run) for run in group]

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import language
 from lightbox.display.names import run_names
 from lightbox.display.outputs import Figure, Prose, Table, escape_markdown
 
@@ -75,7 +76,7 @@ def finished_only(
     """Give a display the runs that were tested, and name the others below it.
 
     Args:
-        display: Takes `runs` and a `language`.
+        display: Takes `runs`.
 
     Returns:
         The display; a sentence where every run diverged.
@@ -89,7 +90,7 @@ def unless_all_diverged(
     """Show a sentence in place of a display where every run diverged.
 
     Args:
-        display: Takes `runs` and a `language`; tells of diverged runs itself.
+        display: Takes `runs`; tells of diverged runs itself.
 
     Returns:
         The display.
@@ -105,39 +106,39 @@ def _wrapped(display: Any, *, keep: bool) -> Any:
     def shown(*given: Any, **options: Any) -> Any:
         bound = signature.bind(*given, **options)
         bound.apply_defaults()
-        runs, language = list(bound.arguments["runs"]), bound.arguments["language"]
+        runs = list(bound.arguments["runs"])
         lost = [run for run in runs if has_diverged(run)]
         if lost and len(lost) == len(runs):
-            return Prose(_say("none", language, lines=_lines(runs, language)))
+            return Prose(_say("none", lines=_lines(runs)))
         if not lost or keep:
             return display(*given, **options)
         names = [
             name
-            for run, name in zip(runs, run_names(runs, language), strict=True)
+            for run, name in zip(runs, run_names(runs), strict=True)
             if has_diverged(run)
         ]
-        note = _say("out", language, names=_joined(names, language))
+        note = _say("out", names=_joined(names))
         bound.arguments["runs"] = finished(runs)
         return _noted(display(*bound.args, **bound.kwargs), note)
 
     return shown
 
 
-def _say(key: str, language: str, **values: str) -> str:
+def _say(key: str, **values: str) -> str:
     """Fill a sentence in."""
-    return SENTENCES[key][language == "zh"].format(**values)
+    return SENTENCES[key][language() == "zh"].format(**values)
 
 
-def _joined(texts: Sequence[str], language: str) -> str:
+def _joined(texts: Sequence[str]) -> str:
     """List texts that may hold commas."""
-    return ("；" if language == "zh" else "; ").join(texts)
+    return ("；" if language() == "zh" else "; ").join(texts)
 
 
-def _lines(runs: Sequence[Any], language: str) -> str:
+def _lines(runs: Sequence[Any]) -> str:
     """Name the runs, then their messages, each once."""
-    names = _joined(run_names(list(runs), language), language)
+    names = _joined(run_names(list(runs)))
     messages = {run.record["result"].get("message", "") for run in runs} - {""}
-    said = f" ({_joined(sorted(messages), language)})" if messages else ""
+    said = f" ({_joined(sorted(messages))})" if messages else ""
     return escape_markdown(names + said)
 
 

@@ -160,13 +160,9 @@ class Audit:
         """What was found, as sentences with a number each, in both languages."""
         return sentences(self)
 
-    def findings(self, language: str = "en") -> list[str]:
-        """What was found, as short sentences with a number each.
-
-        Args:
-            language: `en` or `zh`.
-        """
-        return [note.say(language) for note in self.notes()]
+    def findings(self) -> list[str]:
+        """What was found, as short sentences with a number each."""
+        return [note.say() for note in self.notes()]
 
 
 PREDICTS = 0.6  # AUC from which the size is called informative on the label

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from lightbox.base.errors import ParameterError, did_you_mean
+from lightbox.base.words import language
 
 
 class Note(str):
@@ -27,13 +28,9 @@ class Note(str):
     def __getnewargs__(self) -> tuple[str, str]:
         return str(self), self.zh
 
-    def say(self, language: str) -> str:
-        """Give the sentence in one language.
-
-        Args:
-            language: `"zh"`, or anything else for English.
-        """
-        return self.zh if language == "zh" else str(self)
+    def say(self) -> str:
+        """Give the sentence in one language."""
+        return self.zh if language() == "zh" else str(self)
 
 
 @dataclass(frozen=True)

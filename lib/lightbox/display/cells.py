@@ -83,21 +83,18 @@ def accuracies(scores: Sequence[Scores]) -> str:
     return f"{100 * only['accuracy']:.1f} ({low:.1f}–{high:.1f})"
 
 
-def heads(
-    runs: Sequence[Any], language: str, *, brief: bool = False
-) -> list[dict[str, str]]:
+def heads(runs: Sequence[Any], *, brief: bool = False) -> list[dict[str, str]]:
     """Fill the columns that say which run a row is about.
 
     Args:
         runs: One run a row.
-        language: `"en"` or `"zh"`.
         brief: Whether to leave out the settings that the label of a set stands for.
 
     Returns:
         A dictionary a row: model, strategy (unless several rows share it), set, the
         settings that vary but the seed.
     """
-    terms, extra = words(language), [k for k in varying(runs) if k != "seed"]
+    terms, extra = words(), [k for k in varying(runs) if k != "seed"]
     labels = set_names(runs) or [""] * len(runs)
     if brief and any(labels):
         extra = [key for key in extra if not _follows(runs, key, labels)]
@@ -107,11 +104,11 @@ def heads(
         config = run.record["config"]
         row = {terms["model"]: model_name(config["model"])}
         if len(strategies) > 1 or len(runs) == 1:
-            row[terms["strategy"]] = strategy_name(config["strategy"], language)
+            row[terms["strategy"]] = strategy_name(config["strategy"])
         if label:
             row[terms["set"]] = label
         for key in extra:
-            row[setting_title(key, language)] = setting(run, key, language) or ABSENT
+            row[setting_title(key)] = setting(run, key) or ABSENT
         rows.append(row)
     return rows
 

@@ -61,17 +61,16 @@ def model_name(model: str) -> str:
     return model
 
 
-def strategy_name(strategy: str, language: str = "en") -> str:
+def strategy_name(strategy: str) -> str:
     """Name a strategy: `fine_tuning` is `fine-tuning`, in Chinese 微調.
 
     Args:
         strategy: `"feature_extraction"`, `"fine_tuning"` or `"partial"`.
-        language: `"en"` or `"zh"`.
 
     Returns:
         The display name; an unknown strategy keeps its own spelling.
     """
-    return words(language).get(strategy, strategy)
+    return words().get(strategy, strategy)
 
 
 # What is named only where runs differ in it, in the order in which it is named.
@@ -101,13 +100,12 @@ SETTINGS = (
 _BARE = ("loss", "optimizer")
 
 
-def setting(run: Any, key: str, language: str = "en") -> str:
+def setting(run: Any, key: str) -> str:
     """Write one setting of a run as it is shown.
 
     Args:
         run: A finished run.
         key: A key of `SETTINGS`.
-        language: `"en"` or `"zh"`.
 
     Returns:
         The value; weights without the model, which another word already names,
@@ -122,25 +120,24 @@ def setting(run: Any, key: str, language: str = "en") -> str:
         return str(value).rpartition("_Weights.")[2]
     if key == "loss":
         gamma = f" γ = {config['gamma']:g}" if value == "focal" else ""
-        return words(language).get(value, value) + gamma
+        return words().get(value, value) + gamma
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return words(language).get(value, value) if key in _BARE else str(value)
+    return words().get(value, value) if key in _BARE else str(value)
 
 
-def setting_title(key: str, language: str = "en") -> str:
+def setting_title(key: str) -> str:
     """Name a setting as the head of a column.
 
     Args:
         key: A key of `SETTINGS`.
-        language: `"en"` or `"zh"`.
 
     Returns:
         The words.
     """
-    return words(language)["loss_name" if key == "loss" else key]
+    return words()["loss_name" if key == "loss" else key]
 
 
 def varying(runs: Sequence[Any]) -> list[str]:
@@ -187,14 +184,11 @@ def set_names(runs: Sequence[Any]) -> list[str] | None:
     return names if all(names) and len(set(names)) > 1 else None
 
 
-def run_names(
-    runs: Sequence[Any], language: str = "en", *, seeds: bool = True
-) -> list[str]:
+def run_names(runs: Sequence[Any], *, seeds: bool = True) -> list[str]:
     """Name runs so that no two share a name: `ResNet-18 · fine-tuning`.
 
     Args:
         runs: Finished runs.
-        language: `"en"` or `"zh"`.
         seeds: Whether seeds are named where they differ.
 
     Returns:
@@ -205,26 +199,26 @@ def run_names(
     heads = []
     for run in runs:
         config = run.record["config"]
-        strategy = strategy_name(config["strategy"], language)
+        strategy = strategy_name(config["strategy"])
         heads.append([model_name(config["model"]), strategy])
     labels = set_names(runs)
     told = len({(*h, n) for h, n in zip(heads, labels or [], strict=False)})
     if labels and told == len(seed_groups(runs)):
         tails = [[label] for label in labels]
     else:
-        tails = [_named(run, extra, language) for run in runs]
+        tails = [_named(run, extra) for run in runs]
     if seeds and "seed" in varying(runs):
         for run, tail in zip(runs, tails, strict=True):
-            tail += _named(run, ["seed"], language)
+            tail += _named(run, ["seed"])
     return [" · ".join([*head, *tail]) for head, tail in zip(heads, tails, strict=True)]
 
 
-def _named(run: Any, keys: list[str], language: str) -> list[str]:
+def _named(run: Any, keys: list[str]) -> list[str]:
     """Name settings by word and value, such as `Batch 32`."""
     parts = []
     for key in keys:
-        value = setting(run, key, language)
-        word = setting_title(key, language).partition(",")[0].partition("，")[0]
+        value = setting(run, key)
+        word = setting_title(key).partition(",")[0].partition("，")[0]
         parts += [value if key in _BARE else f"{word} {value}"] if value else []
     return parts
 
@@ -264,20 +258,17 @@ def shortened(text: str, fits: Callable[[str], bool]) -> str:
     return "…"
 
 
-def short_names(
-    runs: Sequence[Any], language: str = "en", *, seeds: bool = True
-) -> list[str]:
+def short_names(runs: Sequence[Any], *, seeds: bool = True) -> list[str]:
     """Name runs without what all of them share.
 
     Args:
         runs: Finished runs.
-        language: `"en"` or `"zh"`.
         seeds: Whether seeds are named where they differ.
 
     Returns:
         A name a run, as `words.run_names` gives them but for the shared parts.
     """
-    names = run_names(list(runs), language, seeds=seeds)
+    names = run_names(list(runs), seeds=seeds)
     parts = [name.split(" · ") for name in names]
     shared = set.intersection(*map(set, parts)) if len(parts) > 1 else set()
     short = [" · ".join(p for p in each if p not in shared) for each in parts]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lightbox.base.words import words
+from lightbox.base.words import language, words
 
 
 @dataclass(frozen=True)
@@ -22,20 +22,14 @@ class Finding:
     text_zh: str
     evidence: dict[str, Any]
 
-    def say(self, language: str) -> str:
+    def say(self) -> str:
         """Say it in one language.
-
-        Args:
-            language: `"en"` or `"zh"`.
 
         Returns:
             Markdown.
-
-        Raises:
-            ParameterError: If the language is neither of the two.
         """
-        words(language)
-        return self.text_zh if language == "zh" else self.text_en
+        words()
+        return self.text_zh if language() == "zh" else self.text_en
 
 
 def percent(fraction: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from lightbox.base.errors import ParameterError, did_you_mean
-from lightbox.base.words import words
+from lightbox.base.words import language, words
 from lightbox.display.outputs import Prose, escape_markdown
 from lightbox.display.sentences import plural
 from lightbox.printed.claims import (
@@ -59,11 +59,8 @@ class Examined:
         """The findings that no data could explain."""
         return tuple(remark for remark in self.remarks if remark.wrong)
 
-    def frame(self, language: str = "en") -> pd.DataFrame:
+    def frame(self) -> pd.DataFrame:
         """Give the findings as rows, to be kept as CSV.
-
-        Args:
-            language: `"en"` or `"zh"`.
 
         Returns:
             A row for each entry that a finding is about: rule, row, column,
@@ -75,7 +72,7 @@ class Examined:
             for column, value in row.values.items()
         }
         rows = [
-            (remark.rule, *entry, printed.get(entry, ""), remark.say(language))
+            (remark.rule, *entry, printed.get(entry, ""), remark.say())
             for remark in self.remarks
             for entry in remark.entries or [("", "")]
         ]
@@ -200,7 +197,6 @@ ASKED = {
 
 def metric_audit(
     source: str | Path | pd.DataFrame,
-    language: str = "en",
     *,
     images: int | Mapping[str, int] | None = None,
     positives: int | Mapping[str, int] | None = None,
@@ -210,7 +206,6 @@ def metric_audit(
     Args:
         source: A file (CSV, or a Markdown table) or a frame; columns or rows such
             as accuracy, recall, precision, specificity, F1, AUROC, loss.
-        language: `"en"` or `"zh"`.
         images: How many test images, or a number for each split; needed where
             neither the table nor a `counts.csv` beside it says so.
         positives: How many of them are positive, likewise.
@@ -222,23 +217,22 @@ def metric_audit(
         DataError: The table cannot be read or understood.
         ParameterError: A split or language that is not known.
     """
-    words(language)
+    words()
     counts = stated(by_split(images, "images"), by_split(positives, "positives"))
-    return _prose(examine(source, counts=counts), language)
+    return _prose(examine(source, counts=counts))
 
 
-def reference_audit(section: Section, language: str = "en") -> Prose | None:
+def reference_audit(section: Section) -> Prose | None:
     """Audit the values that a study's source printed for this section.
 
     Args:
         section: The section, for its study's `reference.csv`.
-        language: `"en"` or `"zh"`.
 
     Returns:
         What is asked of them, and a bullet a finding; None where the study has no
         printed values for it.
     """
-    words(language)
+    words()
     folder = os.environ.get(STUDY, "")
     path = Path(folder) / REFERENCE
     if not folder or not path.is_file():
@@ -250,7 +244,7 @@ def reference_audit(section: Section, language: str = "en") -> Prose | None:
     known = beside(path)
     counts = read_counts(known) if known else {}
     found = examine(rows, counts=counts, published=read_published(path), name=REFERENCE)
-    return Prose(ASKED[language] + "\n\n" + _prose(found, language).markdown)
+    return Prose(ASKED[language()] + "\n\n" + _prose(found).markdown)
 
 
 def by_split(given: int | Mapping[str, int] | None, name: str) -> dict[str, int]:
@@ -280,31 +274,30 @@ def by_split(given: int | Mapping[str, int] | None, name: str) -> dict[str, int]
     return found
 
 
-def _prose(found: Examined, language: str) -> Prose:
-    zh = language == "zh"
+def _prose(found: Examined) -> Prose:
+    zh = language() == "zh"
     if not found.remarks:
-        return Prose(nothing(found, language))
+        return Prose(nothing(found))
     lines = [
         f"- **{SHOWN_RULES[r.rule][zh]}{'**：' if zh else '.** '}"
-        f"{escape_markdown(r.say(language))}"
+        f"{escape_markdown(r.say())}"
         for r in found.remarks
     ]
     return Prose("\n".join(lines))
 
 
-def nothing(found: Examined, language: str) -> str:
+def nothing(found: Examined) -> str:
     """Say what was tested where nothing was found.
 
     Args:
         found: The audited table.
-        language: `"en"` or `"zh"`.
 
     Returns:
         A sentence with its numbers.
     """
     entries = sum(len(row.values) for row in found.table.rows)
     rows, bare = len(found.table.rows), not any(r.counts for r in found.table.rows)
-    if language == "zh":
+    if language() == "zh":
         text = f"稽核 {rows} 列共 {entries} 個數值，未發現矛盾。"
         return text + "影像數未知，因此只檢查了範圍與彼此的關係。" * bare
     text = (

@@ -8,6 +8,7 @@ from statistics import median
 import pandas as pd
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import said_in
 from lightbox.display.names import strategy_name
 from lightbox.display.sentences import interval, percent, plural
 from lightbox.evaluation.significance import ALPHA, wilson
@@ -53,7 +54,7 @@ def ties(table: PrintedTable) -> Iterator[Remark]:
             f"{listed(against)}: a tie.",
             f"{column.heading}：{best.name} 最高（{total} 張答對 {count} 張），"
             f"但無論如何配對，精確 McNemar 檢定都無法區分它與 "
-            f"{listed(against, 'zh')}：平手。",
+            f"{said_in('zh', listed, against)}：平手。",
             {"total": total, "leads": [b for _, b, _ in tied]},
             tuple((r.name, column.heading) for r in [best, *(r for r, _, _ in tied)]),
         )
@@ -200,7 +201,7 @@ def gaps(table: PrintedTable) -> Iterator[Remark]:
             "above their test accuracy by more points than chance explains: "
             f"{listed(shown)}; {why}.",
             f"{column.heading}：{len(table.rows)} 列中有 {len(above)} 列高於其測試"
-            f"準確率，差距大於機率所能解釋：{listed(shown, 'zh')}；{why_zh}。",
+            f"準確率，差距大於機率所能解釋：{said_in('zh', listed, shown)}；{why_zh}。",
             {"rows": len(above), "gaps": [d for *_, d in above], "by_image": leaks},
             tuple((row.name, column.heading) for row, *_ in above),
         )
@@ -238,7 +239,8 @@ def losses(table: PrintedTable) -> Iterator[Remark]:
             f"{column.heading}: {listed(shown)} are values of {len(kinds)} loss "
             "functions, each on a scale of its own, and cannot be compared (a focal "
             "loss is smaller by construction); give NLL, Brier score or ECE for all.",
-            f"{column.heading}：{listed(shown, 'zh')} 是 {len(kinds)} 種損失函數的值，"
+            f"{column.heading}：{said_in('zh', listed, shown)} "
+            f"是 {len(kinds)} 種損失函數的值，"
             "尺度各異，不可比較（focal 損失依定義就較小）；"
             "請一律改用 NLL、Brier 分數或 ECE。",
             {kind: len(rows) for kind, rows in kinds.items()},
@@ -299,7 +301,7 @@ def _imbalance(shares: dict[str, tuple[str, int, int]]) -> Remark:
         "imbalance",
         f"The majority: {listed(parts_en)}; always giving that answer is right "
         "as often.",
-        f"多數類別：{listed(parts_zh, 'zh')}；一律如此作答即有此準確率。",
+        f"多數類別：{said_in('zh', listed, parts_zh)}；一律如此作答即有此準確率。",
         {split: count / total for split, (_, count, total) in shares.items()},
         (),
     )
@@ -322,7 +324,8 @@ def _near(column: Column, near: list, most: str, share: float, total: int) -> Re
         f"{column.heading}: always answering {most} is right on {100 * share:.1f} % of "
         f"the {total:,} {column.split} images; within noise of it: {listed(shown)}.",
         f"{column.heading}：{_SPLIT_ZH[column.split]} {total:,} 張影像一律答 {most} "
-        f"即有 {100 * share:.1f} %；與之相差在誤差之內：{listed(shown_zh, 'zh')}。",
+        f"即有 {100 * share:.1f} %；與之相差在誤差之內："
+        f"{said_in('zh', listed, shown_zh)}。",
         {"share": share, "rows": len(near)},
         tuple((row.name, column.heading) for row, *_ in near),
     )
@@ -410,7 +413,7 @@ def below(table: PrintedTable) -> Iterator[Remark]:
             [
                 f"{row.name} {row.values[column].text} ({interval(low, high)} %) "
                 f"{against} {percent(other.accuracy)} % "
-                f"({strategy_name(other.strategy, language)})"
+                f"({said_in(language, strategy_name, other.strategy)})"
                 for row, low, high, other in found
             ]
             for language, against in (("en", "against"), ("zh", "對"))
@@ -423,7 +426,7 @@ def below(table: PrintedTable) -> Iterator[Remark]:
             "at the training first (too short, or BatchNorm that moved in frozen "
             "layers); this is no evidence against pretrained features.",
             f"{column.heading}：他人以相同網路在相同的 {total:,} 張影像上得到更高的"
-            f"準確率：{listed(shown_zh, 'zh')}（{sources}）。因此應先檢查訓練"
+            f"準確率：{said_in('zh', listed, shown_zh)}（{sources}）。因此應先檢查訓練"
             "（訓練不足，或凍結層的 BatchNorm 仍在變動）；這不是預訓練特徵無用的證據。",
             {row.name: other.accuracy for row, *_, other in found},
             tuple((row.name, column.heading) for row, *_ in found),

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lightbox.base.errors import ParameterError
-from lightbox.base.words import LANGUAGES
+from lightbox.base.words import LANGUAGES, language
 from lightbox.printed.audit import SHOWN_RULES as RULES
 from lightbox.printed.audit import Examined, by_split, examine, merge, nothing, stated
 from lightbox.printed.table import WRONG, Counts, read_counts
@@ -50,7 +50,6 @@ def audit(
     images: tuple[str, ...],
     positives: tuple[str, ...],
     counts: Path | None,
-    language: str,
     csv: Path | None,
 ) -> None:
     """Say which numbers of a printed TABLE cannot be true.
@@ -69,29 +68,29 @@ def audit(
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, WIDTH)
-    console.print(_grid(found, language))
-    marks = "  ".join(f"{MARKS[rule]} {_word(rule, language)}" for rule in WRONG)
+    console.print(_grid(found))
+    marks = "  ".join(f"{MARKS[rule]} {_word(rule)}" for rule in WRONG)
     console.print(marks, style="dim", markup=False)
     console.print()
     for number, remark in enumerate(found.remarks, start=1):
-        colon = "：" if language == "zh" else ": "
-        text = f"{number}. {_word(remark.rule, language)}{colon}{remark.say(language)}"
+        colon = "：" if language() == "zh" else ": "
+        text = f"{number}. {_word(remark.rule)}{colon}{remark.say()}"
         console.print(text, markup=False, style="red" if remark.wrong else None)
     if not found.remarks:
-        console.print(nothing(found, language), markup=False)
+        console.print(nothing(found), markup=False)
     if csv is not None:
         try:
             csv.parent.mkdir(parents=True, exist_ok=True)
             # With the mark by which Excel tells UTF-8.
-            found.frame(language).to_csv(csv, index=False, encoding="utf-8-sig")
+            found.frame().to_csv(csv, index=False, encoding="utf-8-sig")
         except OSError as error:
             raise ParameterError(f"--csv {csv}: {error.strerror}") from None
         console.print(f"\n{csv}", markup=False)
     context.exit(1 if found.wrong else 0)
 
 
-def _word(rule: str, language: str) -> str:
-    return RULES[rule][language == "zh"]
+def _word(rule: str) -> str:
+    return RULES[rule][language() == "zh"]
 
 
 def _numbers(given: tuple[str, ...], option: str) -> dict[str, int] | None:
@@ -111,14 +110,14 @@ def _numbers(given: tuple[str, ...], option: str) -> dict[str, int] | None:
     return found or None
 
 
-def _grid(found: Examined, language: str) -> Table:
+def _grid(found: Examined) -> Table:
     """Draw the audited columns with a mark at each entry that is wrong."""
     marks: dict[tuple[str, str], str] = {}
     for remark in found.wrong:
         for entry in remark.entries:
             marks.setdefault(entry, MARKS[remark.rule])
     grid = Table(title=click.format_filename(found.table.source), title_justify="left")
-    grid.add_column({"en": "Row", "zh": "列"}[language], overflow="fold")
+    grid.add_column({"en": "Row", "zh": "列"}[language()], overflow="fold")
     for column in found.table.columns:
         # A heading of one long word would be broken inside it.
         words = column.heading.replace("_", " ")

@@ -6,6 +6,7 @@ from itertools import permutations
 
 import numpy as np
 
+from lightbox.base.words import said_in
 from lightbox.display.sentences import plural
 from lightbox.printed.numbers import SLACK, Column, Printed, metric_name
 from lightbox.printed.table import AVERAGES_SAID as AVERAGES
@@ -236,7 +237,8 @@ def _range(column: Column, rows: list[Row]) -> Remark:
         IMPOSSIBLE,
         f"{column.heading}: {plural(len(rows), 'value')} outside {top_en}: "
         f"{listed(shown)}.",
-        f"{column.heading}：{len(rows)} 個數值{top_zh}：{listed(shown, 'zh')}。",
+        f"{column.heading}：{len(rows)} 個數值{top_zh}："
+        f"{said_in('zh', listed, shown)}。",
         {"rows": len(rows)},
         tuple((row.name, column.heading) for row in rows),
     )
@@ -259,7 +261,8 @@ def _no_fraction(column: Column, rows: list[Row], total: int, tested: int) -> Re
     )
     zh = (
         f"{column.heading}：{tested} 個數值中有 {len(rows)} 個不是 k/{total}，"
-        f"因此不是 {what[1]}的{metric_name(metric, 'zh')}：{listed(shown, 'zh')}。"
+        f"因此不是 {what[1]}的{said_in('zh', metric_name, metric)}："
+        f"{said_in('zh', listed, shown)}。"
     )
     if metric == "accuracy" and total % USUAL_BATCH:
         en += " A mean of batch means with a short last batch would look like this."
@@ -400,7 +403,7 @@ def _said(
         f'"{c.heading}" is {metric_name(to)}' for c, to in naming.changed.items()
     ]
     pairs_zh = [
-        f"「{c.heading}」其實是{metric_name(to, 'zh')}"
+        f"「{c.heading}」其實是{said_in('zh', metric_name, to)}"
         for c, to in naming.changed.items()
     ]
     number = max(range(len(rows)), key=lambda k: not fits[k])
@@ -428,7 +431,7 @@ def _said(
         )
         if sums:
             en += f" {product}: {listed(sums)}."
-            zh += f"{product}：{listed(sums, 'zh')}。"
+            zh += f"{product}：{said_in('zh', listed, sums)}。"
     truth = {k: float(found.ends(k)[0][0]) for k in ("precision", "f1")}
     table = f"TP {tp}, FN {p - tp}, FP {n - tn}, TN {tn}"
     exact = f"precision {truth['precision']:.3f}, F1 {truth['f1']:.3f}"

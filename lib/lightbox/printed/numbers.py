@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import language
 
 # Frameworks print float32 means, whose error is larger than a double's last digit.
 SLACK = 1e-6
@@ -318,14 +319,13 @@ def read_heading(heading: str) -> Column | None:
     )
 
 
-def metric_name(quantity: str, language: str = "en") -> str:
+def metric_name(quantity: str) -> str:
     """Name a metric in a sentence.
 
     Args:
         quantity: A key of `ALIASES`.
-        language: `"en"` or `"zh"`.
 
     Returns:
         The word.
     """
-    return CHINESE[quantity] if language == "zh" else ALIASES[quantity][0]
+    return CHINESE[quantity] if language() == "zh" else ALIASES[quantity][0]

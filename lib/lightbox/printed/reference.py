@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lightbox.base.words import language
 from lightbox.display.outputs import Prose, Table
 from lightbox.evaluation.metrics import score_run
 from lightbox.sections.section import Section
@@ -151,7 +152,6 @@ PROTOCOL = {
 def reference_table(
     section: Section,
     runs: Sequence[Any],
-    language: str = "en",
     *,
     label: str = "tbl-reference",
 ) -> Table | Prose:
@@ -163,7 +163,6 @@ def reference_table(
     Args:
         section: The section, for its study's `reference.csv` and its split.
         runs: The section's finished runs.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -179,11 +178,11 @@ def reference_table(
                 "en": "This study repeats no printed report, so there is no reference "
                 "value to set these results beside.",
                 "zh": "本研究並非重現既有報告，因此沒有可並列的參考值。",
-            }[language]
+            }[language()]
         )
     kept = [run for run in runs if not run.record["result"]["diverged"]]
     found = match(rows, kept, section.settings.split_by)
-    return _table(rows, found, section, language, label)
+    return _table(rows, found, section, label)
 
 
 def match(rows: pd.DataFrame, runs: Sequence[Any], split_by: str) -> list[Any]:
@@ -211,14 +210,13 @@ def match(rows: pd.DataFrame, runs: Sequence[Any], split_by: str) -> list[Any]:
     return found
 
 
-def differences(row: pd.Series, run: Any, split_by: str, language: str = "en") -> list:
+def differences(row: pd.Series, run: Any, split_by: str) -> list:
     """Name what a run did otherwise than the source states.
 
     Args:
         row: A row of `reference.csv`; what it leaves empty is not compared.
         run: A finished run.
         split_by: How the run's data were split.
-        language: `"en"` or `"zh"`.
 
     Returns:
         Clauses such as `image size 64, not 150`.
@@ -231,9 +229,9 @@ def differences(row: pd.Series, run: Any, split_by: str, language: str = "en") -
         stated = row.get(key)
         if pd.isna(stated) or _same(key, stated, own[key]):
             continue
-        word, given = words[language == "zh"], str(own[key]).split("_Weights.")[-1]
+        word, given = words[language() == "zh"], str(own[key]).split("_Weights.")[-1]
         shown = f"{stated:g}" if isinstance(stated, float) else str(stated)
-        if language == "zh":
+        if language() == "zh":
             found.append(f"{word} {given}，而非 {shown}")
         else:
             found.append(f"{word} {given}, not {shown}")
@@ -259,15 +257,9 @@ def _fits(row: pd.Series, run: Any) -> bool:
     )
 
 
-def _table(
-    rows: pd.DataFrame,
-    found: list[Any],
-    section: Section,
-    language: str,
-    label: str,
-) -> Table:
+def _table(rows: pd.DataFrame, found: list[Any], section: Section, label: str) -> Table:
     """Write two lines a row, with letters for what differs."""
-    zh = language == "zh"
+    zh = language() == "zh"
     quantities = [n for n in QUANTITIES if n in rows and rows[n].notna().any()]
     heads = [QUANTITIES[name][0][zh] for name in quantities]
     head_run, head_from = ("訓練", "來源") if zh else ("Run", "From")
@@ -284,7 +276,7 @@ def _table(
             values = [QUANTITIES[name][3](run) for name in quantities]
             pairs = list(zip(quantities, values, strict=True))
             own = [cell(n, v) if pd.notna(row[n]) else "–" for n, v in pairs]
-            named = differences(row, run, section.settings.split_by, language)
+            named = differences(row, run, section.settings.split_by)
             for clause in named:
                 letters.setdefault(clause, _letter(len(letters)))
             marks = [letters[clause] for clause in named]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lightbox.base.errors import DataError
+from lightbox.base.words import language
 from lightbox.display.sentences import Finding
 from lightbox.printed.numbers import (
     COUNTS,
@@ -442,18 +443,17 @@ class Remark(Finding):
         return self.rule in WRONG
 
 
-def listed(texts: list[str], language: str = "en") -> str:
+def listed(texts: list[str]) -> str:
     """Join clauses, the first few of many.
 
     Args:
         texts: The clauses.
-        language: `"en"` or `"zh"`.
 
     Returns:
         `a; b; c`, with the number of those left out.
     """
-    shown = ("；" if language == "zh" else "; ").join(texts[:MOST_NAMED])
+    shown = ("；" if language() == "zh" else "; ").join(texts[:MOST_NAMED])
     more = len(texts) - MOST_NAMED
     if more > 0:
-        shown += f"；另 {more} 項" if language == "zh" else f"; and {more} more"
+        shown += f"；另 {more} 項" if language() == "zh" else f"; and {more} more"
     return shown

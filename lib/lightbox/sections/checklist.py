@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from lightbox.base.errors import ReportError
-from lightbox.base.words import words
+from lightbox.base.words import language, said_in, words
 from lightbox.comparison.runs import finished
 from lightbox.display.names import model_name, run_names
 from lightbox.display.outputs import Table
@@ -543,7 +543,10 @@ def _performance(facts: Facts) -> Said:
     if not scored:
         return None
     scores, best = max(scored, key=lambda pair: pair[0]["accuracy"])
-    names = run_names(tested, "en")[best], run_names(tested, "zh")[best]
+    names = (
+        said_in("en", run_names, tested)[best],
+        said_in("zh", run_names, tested)[best],
+    )
     value = f"{percent(scores['accuracy'])} % ({interval(scores.low, scores.high)})"
     return (
         f"highest accuracy of {plural(len(tested), 'run')}: {names[0]}, {value}",
@@ -607,7 +610,6 @@ RUN_ANSWERS: dict[str, Callable[[Facts], Said]] = {
 
 def checklist(
     section: Section,
-    language: str = "en",
     *,
     found: Summary | None = None,
     label: str = "tbl-checklist",
@@ -618,7 +620,6 @@ def checklist(
 
     Args:
         section: The summary's section.
-        language: `"en"` or `"zh"`.
         found: The other sections, where they were collected already.
         label: The table's label.
 
@@ -629,8 +630,8 @@ def checklist(
         Tejani et al. 2024, doi 10.1148/ryai.240300 (CLAIM); Collins et al. 2024,
         doi 10.1136/bmj-2023-078378 (TRIPOD+AI).
     """
-    words(language)
-    zh = language == "zh"
+    words()
+    zh = language() == "zh"
     others = collect(section) if found is None else found
     facts = Facts(
         settings=section.settings,

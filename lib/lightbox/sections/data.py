@@ -95,7 +95,6 @@ LARGEST_TILE = 1.3  # inches
 
 def sample_grid(
     dataset: Any,
-    language: str = "en",
     *,
     per_class: int = 6,
     size: int = 224,
@@ -107,7 +106,6 @@ def sample_grid(
 
     Args:
         dataset: The data set.
-        language: `"en"` or `"zh"`.
         per_class: How many images a class, spread evenly over the split.
         size: Side of an image in pixels, as in training.
         resize: `"squash"`, `"crop"` or `"pad"`, as in training.
@@ -120,7 +118,7 @@ def sample_grid(
     Raises:
         DataError: If the split holds no image.
     """
-    terms, classes = words(language), list(dataset.classes)
+    terms, classes = words(), list(dataset.classes)
     positions = np.asarray(dataset.subset(split))
     labels = dataset.table["label"].to_numpy()[positions]
     if len(positions) == 0:
@@ -176,20 +174,17 @@ def sample_grid(
         return Figure(figure, label, caption)
 
 
-def split_counts(
-    dataset: Any, language: str = "en", *, label: str = "fig-splits"
-) -> Figure:
+def split_counts(dataset: Any, *, label: str = "fig-splits") -> Figure:
     """Draw how many images each class has in each split.
 
     Args:
         dataset: The data set.
-        language: `"en"` or `"zh"`.
         label: The figure's label.
 
     Returns:
         The figure: horizontal bars with their numbers, a group a split.
     """
-    terms, classes = words(language), list(dataset.classes)
+    terms, classes = words(), list(dataset.classes)
     splits = [s for s in ("train", "val", "test") if s in set(dataset.table["split"])]
     # A fixed order keeps splits and classes without images in their place.
     counts = (
@@ -232,22 +227,19 @@ def split_counts(
         return Figure(figure, label, terms["caption_counts"])
 
 
-def split_table(
-    dataset: Any, language: str = "en", *, label: str = "tbl-splits"
-) -> Table:
+def split_table(dataset: Any, *, label: str = "tbl-splits") -> Table:
     """Count images per class, and patients or slides, in each split.
 
     Args:
         dataset: The data set, with `table` (columns `split`, `label`, `group`),
             `classes` and `positive`.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
         The table: a row a split, then the total. With a positive class, its
         share in per cent.
     """
-    terms, table = words(language), dataset.table
+    terms, table = words(), dataset.table
     rows, full = [], []
     present = [name for name in ("train", "val", "test") if name in set(table["split"])]
     for split in [*present, None]:
@@ -278,17 +270,16 @@ def split_table(
 MOST_ROWS = 12  # of a listing on the page; its CSV has them all
 
 
-def card(dataset: Dataset, language: str = "en") -> Table:
+def card(dataset: Dataset) -> Table:
     """Say what the set is: task, source, licence, citation.
 
     Args:
         dataset: The data set.
-        language: `en` or `zh`.
 
     Returns:
         A table of fields and values.
     """
-    terms = look_up(PAIRS, language)
+    terms = look_up(PAIRS)
     about = dataset.card
     source = about.doi and f"https://doi.org/{about.doi}"
     values = {
@@ -317,67 +308,63 @@ def card(dataset: Dataset, language: str = "en") -> Table:
     return Table(frame, "tbl-card", terms["caption_card"])
 
 
-def findings(dataset: Dataset, language: str = "en") -> Prose:
+def findings(dataset: Dataset) -> Prose:
     """List what the audit found, each with its number.
 
     Args:
         dataset: The data set.
-        language: `en` or `zh`.
 
     Returns:
         A bulleted list.
     """
-    return _bullets(dataset.audit.findings(language))
+    return _bullets(dataset.audit.findings())
 
 
-def changes(dataset: Dataset, language: str = "en") -> Prose:
+def changes(dataset: Dataset) -> Prose:
     """List what was changed before training, and what must be said of the set.
 
     Args:
         dataset: The data set.
-        language: `en` or `zh`.
 
     Returns:
         A bulleted list.
     """
-    return _bullets([note.say(language) for note in dataset.notes])
+    return _bullets([note.say() for note in dataset.notes])
 
 
-def groups(dataset: Dataset, language: str = "en") -> Table | Prose:
+def groups(dataset: Dataset) -> Table | Prose:
     """Count patients or slides per split, and those that two splits share.
 
     Args:
         dataset: The data set.
-        language: `en` or `zh`.
 
     Returns:
         A row per way to read the key, or a sentence where there is no key.
     """
-    terms = look_up(PAIRS, language)
+    terms = look_up(PAIRS)
     frame = dataset.audit.tables().get("groups")
     if frame is None:
         return Prose(terms["none_groups"])
     known = dataset.card.group_key, dataset.card.alternative_key
     shown = frame.drop(columns="used")
     shown["key"] = shown["key"].map(
-        {str(key): key.say(language) if isinstance(key, Note) else key for key in known}
+        {str(key): key.say() if isinstance(key, Note) else key for key in known}
     )
     shown = shown.rename(columns=lambda name: _title(name, terms))
     caption = terms["caption_groups"]
     return Table(shown, "tbl-groups", caption, csv=frame, file="groups.csv")
 
 
-def duplicates(dataset: Dataset, language: str = "en") -> Table | Prose:
+def duplicates(dataset: Dataset) -> Table | Prose:
     """Name the groups of byte-identical files.
 
     Args:
         dataset: The data set.
-        language: `en` or `zh`.
 
     Returns:
         A row per group, or a sentence where there is none.
     """
-    terms = look_up(PAIRS, language)
+    terms = look_up(PAIRS)
     frame = dataset.audit.tables().get("duplicates")
     if frame is None:
         return Prose(terms["none_duplicates"])
@@ -388,17 +375,16 @@ def duplicates(dataset: Dataset, language: str = "en") -> Table | Prose:
     return Table(shown, "tbl-duplicates", caption, csv=frame, file="duplicates.csv")
 
 
-def files(dataset: Dataset, language: str = "en") -> Table | Prose:
+def files(dataset: Dataset) -> Table | Prose:
     """Name the files that were left out or converted, and why.
 
     Args:
         dataset: The data set.
-        language: `en` or `zh`.
 
     Returns:
         A row per file, or a sentence where there is none.
     """
-    terms = look_up(PAIRS, language)
+    terms = look_up(PAIRS)
     tables = dataset.audit.tables()
     found = [tables[name] for name in ("bad_files", "odd_files") if name in tables]
     if not found:
@@ -409,17 +395,16 @@ def files(dataset: Dataset, language: str = "en") -> Table | Prose:
     return Table(shown, "tbl-files", caption, csv=frame, file="files.csv")
 
 
-def sizes(dataset: Dataset, language: str = "en") -> Figure | Prose:
+def sizes(dataset: Dataset) -> Figure | Prose:
     """Show width against height of the images as they came.
 
     Args:
         dataset: The data set.
-        language: `en` or `zh`.
 
     Returns:
         A scatter, or a sentence where all images have one size.
     """
-    terms = look_up(PAIRS, language)
+    terms = look_up(PAIRS)
     found = dataset.audit.tables()["sizes"]
     if len(found) == 1:
         size = found.iloc[0]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
-from lightbox.base.words import words
+from lightbox.base.words import language, said_in, words
 from lightbox.comparison.conclusions import limits
 from lightbox.comparison.runs import check_same_data, finished_only
 from lightbox.display.cells import ABSENT, accuracies, spread
@@ -65,19 +65,18 @@ def grade(largest: int, smallest: int) -> str:
     return next((name for bound, name in GRADES if ratio <= bound), "extreme")
 
 
-def imbalance(dataset: Any, language: str = "en") -> Prose:
+def imbalance(dataset: Any) -> Prose:
     """Say how imbalanced the training images are, and what that does to accuracy.
 
     Args:
         dataset: The data set, with `table` (columns `split`, `label`), `classes`
             and `positive`.
-        language: `"en"` or `"zh"`.
 
     Returns:
         Markdown.
     """
-    words(language)
-    return Prose(_verdict(dataset).say(language))
+    words()
+    return Prose(_verdict(dataset).say())
 
 
 def _verdict(dataset: Any) -> Finding:
@@ -137,17 +136,16 @@ def _verdict(dataset: Any) -> Finding:
     return Finding("imbalance", en, zh, {"grade": name, "ratio": ratio} | counts)
 
 
-def loss_heads(runs: Sequence[Any], language: str = "en") -> list[dict[str, str]]:
+def loss_heads(runs: Sequence[Any]) -> list[dict[str, str]]:
     """Name each run by its loss, with model and strategy where they differ.
 
     Args:
         runs: One run a row.
-        language: `"en"` or `"zh"`.
 
     Returns:
         The first columns of a row, for each run.
     """
-    terms = words(language)
+    terms = words()
     configs = [run.record["config"] for run in runs]
     several = {k: len({c[k] for c in configs}) > 1 for k in ("model", "strategy")}
     rows = []
@@ -156,22 +154,19 @@ def loss_heads(runs: Sequence[Any], language: str = "en") -> list[dict[str, str]
         if several["model"]:
             row[terms["model"]] = model_name(config["model"])
         if several["strategy"]:
-            row[terms["strategy"]] = strategy_name(config["strategy"], language)
-        row[terms["loss_kind"]] = setting(run, "loss", language)
+            row[terms["strategy"]] = strategy_name(config["strategy"])
+        row[terms["loss_kind"]] = setting(run, "loss")
         rows.append(row)
     return rows
 
 
 @finished_only
-def yardstick(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-yardstick"
-) -> Table:
+def yardstick(runs: Sequence[Any], *, label: str = "tbl-yardstick") -> Table:
     """Score runs of different losses by measures that depend on no loss.
 
     Args:
         runs: Finished runs on the same data, at least one; those that differ in
             their seed alone share a row.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -181,11 +176,11 @@ def yardstick(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms, groups = words(language), seed_groups(runs)
+    terms, groups = words(), seed_groups(runs)
     several = any(len(group) > 1 for group in groups)
     accuracy = terms["accuracy_percent" if several else "accuracy_interval"]
     rows, full = [], []
-    named = loss_heads([group[0] for group in groups], language)
+    named = loss_heads([group[0] for group in groups])
     for head, group in zip(named, groups, strict=True):
         scores = [score_run(run) for run in group]
         row = head | {accuracy: accuracies(scores)}
@@ -212,15 +207,12 @@ def yardstick(
 
 
 @finished_only
-def threshold_table(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-thresholds"
-) -> Table:
+def threshold_table(runs: Sequence[Any], *, label: str = "tbl-thresholds") -> Table:
     """Show the recall of each class at 0.5 and at the threshold chosen on val.
 
     Args:
         runs: Finished runs on the same data, at least one; those that differ in
             their seed alone share a row.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -232,12 +224,12 @@ def threshold_table(
             of one class only.
     """
     check_same_data(runs)
-    terms, groups = words(language), seed_groups(runs)
+    terms, groups = words(), seed_groups(runs)
     classes = runs[0].record["data"]["classes"]
     name = positive_class(runs[0])
     usual = f"{USUAL:g}"
     rows, full = [], []
-    named = loss_heads([group[0] for group in groups], language)
+    named = loss_heads([group[0] for group in groups])
     for head, group in zip(named, groups, strict=True):
         lines = [_at_thresholds(run, classes) for run in group]
         full += [{"run_id": run.id} | x for run, x in zip(group, lines, strict=True)]
@@ -291,14 +283,11 @@ def _at_thresholds(run: Any, classes: list[str]) -> dict[str, float]:
     return line
 
 
-def focal_curves(
-    gammas: Sequence[float], language: str = "en", *, label: str = "fig-focal"
-) -> Figure:
+def focal_curves(gammas: Sequence[float], *, label: str = "fig-focal") -> Figure:
     """Draw the loss of one image against the probability of its true class.
 
     Args:
         gammas: Besides 0, which is cross-entropy.
-        language: `"en"` or `"zh"`.
         label: The figure's label.
 
     Returns:
@@ -307,7 +296,7 @@ def focal_curves(
     Source:
         Lin et al. 2017, arXiv 1708.02002, figure 1, without the class weights.
     """
-    terms = words(language)
+    terms = words()
     p = np.linspace(0.01, 1, 200)
     with theme(*terms.values()):
         figure = Drawing(figsize=(WIDTH, 2.8), layout="constrained")
@@ -379,12 +368,11 @@ def _rest(run: Any) -> str:
 
 
 @finished_only
-def losses_warning(runs: Sequence[Any], language: str = "en") -> Callout:
+def losses_warning(runs: Sequence[Any]) -> Callout:
     """Warn, with the runs' own numbers, that values of two losses do not compare.
 
     Args:
         runs: Finished runs, at least one.
-        language: `"en"` or `"zh"`.
 
     Returns:
         A box; a note where all runs have the same loss.
@@ -398,7 +386,7 @@ def losses_warning(runs: Sequence[Any], language: str = "en") -> Callout:
     if not pairs:
         return Callout(
             "這些訓練中沒有成對的交叉熵與其他損失，未作比較。"
-            if language == "zh"
+            if language() == "zh"
             else "No run here has a cross-entropy run beside it: nothing is compared."
         )
     pair = pairs[int(np.argmin(lowest))]
@@ -425,7 +413,7 @@ def losses_warning(runs: Sequence[Any], language: str = "en") -> Callout:
             "類別權重在訓練影像上的平均為 1，除此之外，focal 損失將每張影像的交叉熵"
             "乘上不大於 1 的係數，數值必然較小。"
         )
-    return Callout(zh if language == "zh" else en, "warning")
+    return Callout(zh if language() == "zh" else en, "warning")
 
 
 def _said(pair: Pair, alone: bool) -> Finding:
@@ -503,7 +491,7 @@ def control(pairs: Sequence[Pair]) -> Finding | None:
 
 def lowest_scores(runs: Sequence[Any]) -> Finding:
     """Name the lowest NLL, Brier score and calibration error."""
-    names = run_names(runs, "en"), run_names(runs, "zh")
+    names = said_in("en", run_names, runs), said_in("zh", run_names, runs)
     scores = [score_run(run) for run in runs]
     columns = {
         "NLL": [each["nll"] for each in scores],
@@ -522,12 +510,11 @@ def lowest_scores(runs: Sequence[Any]) -> Finding:
 
 
 @finished_only
-def focal_conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
+def focal_conclusion(runs: Sequence[Any]) -> Prose:
     """Write the conclusion on losses.
 
     Args:
         runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
 
     Returns:
         Markdown; the same runs give the same text.
@@ -536,7 +523,7 @@ def focal_conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
         DataError: If there is no run, or runs differ in data or test images.
     """
     check_same_data(runs)
-    pairs, chinese = compare_losses(runs), language == "zh"
+    pairs, chinese = compare_losses(runs), language() == "zh"
     parts = []
     if pairs:
         ties = sum(pair.verdict == "tied" for pair in pairs)
@@ -547,15 +534,15 @@ def focal_conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
             f"{plural(len(pairs), 'comparison')} "
             f"{'is a tie' if ties == 1 else 'are ties'}."
         )
-        named = run_names([pair.other for pair in pairs], language)
+        named = run_names([pair.other for pair in pairs])
         mark = "：" if chinese else ": "
         parts.append(
             "\n".join(
-                f"- {name}{mark}{_said(pair, len(pairs) == 1).say(language)}"
+                f"- {name}{mark}{_said(pair, len(pairs) == 1).say()}"
                 for name, pair in zip(named, pairs, strict=True)
             )
         )
         moving = control(pairs)
-        parts += [moving.say(language)] if moving else []
-    parts += [lowest_scores(runs).say(language), limits(runs).say(language)]
+        parts += [moving.say()] if moving else []
+    parts += [lowest_scores(runs).say(), limits(runs).say()]
     return Prose("\n\n".join(parts))

@@ -13,7 +13,7 @@ import seaborn as sns
 from matplotlib.figure import Figure as Drawing
 from numpy.typing import ArrayLike
 
-from lightbox.base.words import words
+from lightbox.base.words import language, said_in, words
 from lightbox.comparison.conclusions import against_majority, limits
 from lightbox.comparison.runs import check_same_data, finished_only, unless_all_diverged
 from lightbox.display.cells import ABSENT, decimals, heads
@@ -72,14 +72,11 @@ def stop_reason(run: Any) -> str:
 
 
 @unless_all_diverged
-def training_table(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-training"
-) -> Table:
+def training_table(runs: Sequence[Any], *, label: str = "tbl-training") -> Table:
     """Show what each run's training came to, a row a run.
 
     Args:
         runs: Finished runs, at least one.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -90,9 +87,9 @@ def training_table(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms = words(language)
+    terms = words()
     rows, full = [], []
-    named = heads(runs, language)
+    named = heads(runs)
     for head, run in zip(named, runs, strict=True):
         history, result = run.history, run.record["result"]
         numbers = {
@@ -126,14 +123,11 @@ def training_table(
 
 
 @unless_all_diverged
-def epoch_table(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-epochs"
-) -> Table:
+def epoch_table(runs: Sequence[Any], *, label: str = "tbl-epochs") -> Table:
     """Print the history of every run.
 
     Args:
         runs: Finished runs, at least one.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -144,9 +138,9 @@ def epoch_table(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms = words(language)
+    terms = words()
     rows, bold, full = [], [], []
-    for run, name in zip(runs, run_names(runs, language), strict=True):
+    for run, name in zip(runs, run_names(runs), strict=True):
         best = run.record["result"]["best_epoch"]
         for position, line in enumerate(run.history.to_dict("records")):
             row = {terms["run"]: "" if position else name}
@@ -195,12 +189,11 @@ def chosen_by_val(runs: Sequence[Any]) -> int:
 
 
 @finished_only
-def mean_versus_best(runs: Sequence[Any], language: str = "en") -> Prose:
+def mean_versus_best(runs: Sequence[Any]) -> Prose:
     """Say from the numbers why the best epoch's val accuracy is the better figure.
 
     Args:
         runs: Finished runs, at least one.
-        language: `"en"` or `"zh"`.
 
     Returns:
         Markdown.
@@ -209,14 +202,14 @@ def mean_versus_best(runs: Sequence[Any], language: str = "en") -> Prose:
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    return Prose(_mean_versus_best(runs).say(language))
+    return Prose(_mean_versus_best(runs).say())
 
 
 def _mean_versus_best(runs: Sequence[Any]) -> Finding:
     """Set the mean over the epochs beside the epoch whose weights were kept."""
     means = np.array([run.history["val_accuracy"].mean() for run in runs])
     kept = np.array([kept_val_accuracy(run) for run in runs])
-    en_names, zh_names = run_names(runs, "en"), run_names(runs, "zh")
+    en_names, zh_names = said_in("en", run_names, runs), said_in("zh", run_names, runs)
     gaps = np.abs(kept - means)
     if np.isnan(gaps).all():
         return Finding(
@@ -273,7 +266,7 @@ def _mean_versus_best(runs: Sequence[Any]) -> Finding:
 
 def choice(runs: Sequence[Any]) -> Finding:
     """State the run that val chose, and which others test cannot tell from it."""
-    names = run_names(runs, "en"), run_names(runs, "zh")
+    names = said_in("en", run_names, runs), said_in("zh", run_names, runs)
     chosen = chosen_by_val(runs)
     scores = score_run(runs[chosen], "test")
     val = percent(kept_val_accuracy(runs[chosen]))
@@ -331,12 +324,11 @@ def choice(runs: Sequence[Any]) -> Finding:
 
 
 @finished_only
-def grid_conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
+def grid_conclusion(runs: Sequence[Any]) -> Prose:
     """Write the conclusion of a grid: the choice, the majority answer, the limits.
 
     Args:
         runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
 
     Returns:
         Markdown; the same runs give the same text.
@@ -346,11 +338,11 @@ def grid_conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
     """
     check_same_data(runs)
     finished = [run for run in runs if not run.record["result"].get("diverged")]
-    parts = [choice(runs).say(language)]
+    parts = [choice(runs).say()]
     if finished:
-        names = run_names(finished, "en"), run_names(finished, "zh")
-        parts.append(against_majority(finished, *names).say(language))
-    parts.append(limits(runs).say(language))
+        names = said_in("en", run_names, finished), said_in("zh", run_names, finished)
+        parts.append(against_majority(finished, *names).say())
+    parts.append(limits(runs).say())
     return Prose("\n\n".join(parts))
 
 
@@ -371,19 +363,18 @@ class Axis:
         return list(dict.fromkeys(self.values))
 
 
-def axes_of(runs: Sequence[Any], language: str = "en") -> list[Axis]:
+def axes_of(runs: Sequence[Any]) -> list[Axis]:
     """Find what varies; settings that only vary together are one axis.
 
     Args:
         runs: Finished runs.
-        language: `"en"` or `"zh"`.
 
     Returns:
         The axes, without the seed. The label of sets stands for what it names.
     """
-    terms = words(language)
+    terms = words()
     configs = [run.record["config"] for run in runs]
-    strategies = [strategy_name(c["strategy"], language) for c in configs]
+    strategies = [strategy_name(c["strategy"]) for c in configs]
     candidates = {
         terms["model"]: [model_name(config["model"]) for config in configs],
         terms["strategy"]: strategies,
@@ -391,8 +382,8 @@ def axes_of(runs: Sequence[Any], language: str = "en") -> list[Axis]:
     }
     for key in varying(runs):
         if key != "seed":
-            values = [setting(run, key, language) or ABSENT for run in runs]
-            candidates[setting_title(key, language)] = values
+            values = [setting(run, key) or ABSENT for run in runs]
+            candidates[setting_title(key)] = values
     merged: dict[tuple[int, ...], Axis] = {}
     for title, values in candidates.items():
         if len(set(values)) < 2:
@@ -408,19 +399,18 @@ def axes_of(runs: Sequence[Any], language: str = "en") -> list[Axis]:
     return list(merged.values())
 
 
-def grid_axes(runs: Sequence[Any], language: str = "en") -> tuple[Axis, Axis] | None:
+def grid_axes(runs: Sequence[Any]) -> tuple[Axis, Axis] | None:
     """Choose the two axes of the map: those that vary most.
 
     Args:
         runs: Finished runs.
-        language: `"en"` or `"zh"`.
 
     Returns:
         Rows and columns, or None where no two settings vary independently. One
         that another already determines (a set, by the optimizer) is no second axis.
     """
     best, most = None, 0
-    for one, two in combinations(axes_of(runs, language), 2):
+    for one, two in combinations(axes_of(runs), 2):
         sizes = len(one.levels), len(two.levels)
         cells = len(set(zip(one.values, two.values, strict=True)))
         if cells > max(sizes) and sum(sizes) > most:
@@ -429,14 +419,11 @@ def grid_axes(runs: Sequence[Any], language: str = "en") -> tuple[Axis, Axis] | 
 
 
 @unless_all_diverged
-def grid_map(
-    runs: Sequence[Any], language: str = "en", *, label: str = "fig-grid"
-) -> Figure | Prose:
+def grid_map(runs: Sequence[Any], *, label: str = "fig-grid") -> Figure | Prose:
     """Draw the val accuracy of the best epoch over the two settings that vary most.
 
     Args:
         runs: Finished runs, at least one.
-        language: `"en"` or `"zh"`.
         label: The figure's label.
 
     Returns:
@@ -446,10 +433,10 @@ def grid_map(
         DataError: If there is no run, or runs differ in their data.
     """
     check_same_data(runs)
-    terms, chosen = words(language), grid_axes(runs, language)
+    terms, chosen = words(), grid_axes(runs)
     if chosen is None:
-        titles = [axis.title for axis in axes_of(runs, language)] or [terms["nothing"]]
-        joined = ("、" if language == "zh" else "; ").join(titles)
+        titles = [axis.title for axis in axes_of(runs)] or [terms["nothing"]]
+        joined = ("、" if language() == "zh" else "; ").join(titles)
         return Prose(terms["no_grid"].format(runs=len(runs), axes=joined))
     rows, columns = chosen
     frame = pd.DataFrame(
@@ -524,20 +511,19 @@ def steepest(rates: ArrayLike, losses: ArrayLike) -> float:
 
 
 def range_figure(
-    frame: pd.DataFrame | None, language: str = "en", *, label: str = "fig-range"
+    frame: pd.DataFrame | None, *, label: str = "fig-range"
 ) -> Figure | Prose:
     """Draw a learning-rate range test with its steepest descent marked.
 
     Args:
         frame: Columns `learning_rate` and `loss`, and `model` where there are
             several; or None where no test was asked for.
-        language: `"en"` or `"zh"`.
         label: The figure's label.
 
     Returns:
         The figure, a line a model; or a sentence where there is no test.
     """
-    terms = words(language)
+    terms = words()
     if frame is None:
         return Prose(terms["no_range"])
     models = frame["model"] if "model" in frame else pd.Series("", index=frame.index)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from matplotlib.transforms import Bbox
 
-from lightbox.base.words import look_up, words
+from lightbox.base.words import language, look_up, words
 from lightbox.comparison.results import results_frame
 from lightbox.comparison.runs import (
     check_same_data,
@@ -41,18 +41,17 @@ _HEADERS = {
 }
 
 
-def names(runs: Sequence[Any], language: str = "en") -> list[str]:
+def names(runs: Sequence[Any]) -> list[str]:
     """Name runs by their network alone, where that tells them apart.
 
     Args:
         runs: Finished runs.
-        language: `"en"` or `"zh"`.
 
     Returns:
         One name a run; with strategy and settings where networks repeat.
     """
     short = [model_name(run.record["config"]["model"]) for run in runs]
-    return short if len(set(short)) == len(short) else run_names(list(runs), language)
+    return short if len(set(short)) == len(short) else run_names(list(runs))
 
 
 def costs(runs: Sequence[Any]) -> pd.DataFrame:
@@ -103,14 +102,11 @@ def costs(runs: Sequence[Any]) -> pd.DataFrame:
 
 
 @unless_all_diverged
-def zoo_table(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-results"
-) -> Table:
+def zoo_table(runs: Sequence[Any], *, label: str = "tbl-results") -> Table:
     """Show size, test result and time of each network, and the majority answer.
 
     Args:
         runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -120,14 +116,14 @@ def zoo_table(
     Raises:
         DataError: If there is no run, or runs differ in their data.
     """
-    numbers, terms, heads = costs(runs), words(language), look_up(_HEADERS, language)
+    numbers, terms, heads = costs(runs), words(), look_up(_HEADERS)
     rows = _rows(runs)
     several = any(len(row) > 1 for row in rows)
     firsts = numbers.iloc[[row[0] for row in rows]]
     accuracy = terms["accuracy_percent" if several else "accuracy_interval"]
     shown = pd.DataFrame(
         {
-            terms["model"]: names([runs[row[0]] for row in rows], language),
+            terms["model"]: names([runs[row[0]] for row in rows]),
             heads["depth"]: [f"{n:,}" for n in firsts["depth"]],
             heads["parameters"]: [_scaled([n], MEGA, 2) for n in firsts["parameters"]],
             heads["flops"]: [_scaled([n], GIGA, 2) for n in firsts["flops"]],
@@ -160,21 +156,18 @@ def zoo_table(
         "zh": "各網路的規模與測試結果。層數為最長路徑上的卷積層與線性層；"
         "GFLOP 為單張影像的運算量（10⁹，乘加計為 2）；準確率為 {n} 張測試影像上的"
         "結果與 95 % Wilson 信賴區間；時間為訓練時間。",
-    }[language]
+    }[language()]
     caption = caption.format(n=base.num_images)
     caption += terms["caption_seeds"] if several else ""
     return Table(frame, label, caption, csv=csv, file="results.csv")
 
 
 @unless_all_diverged
-def zoo_costs(
-    runs: Sequence[Any], language: str = "en", *, label: str = "tbl-costs"
-) -> Table:
+def zoo_costs(runs: Sequence[Any], *, label: str = "tbl-costs") -> Table:
     """Show speed, memory, and what a second of training bought.
 
     Args:
         runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -183,11 +176,11 @@ def zoo_costs(
     Raises:
         DataError: If there is no run, or runs differ in their data.
     """
-    numbers, terms, heads = costs(runs), words(language), look_up(_HEADERS, language)
+    numbers, terms, heads = costs(runs), words(), look_up(_HEADERS)
     rows = _rows(runs)
     shown = pd.DataFrame(
         {
-            terms["model"]: names([runs[row[0]] for row in rows], language),
+            terms["model"]: names([runs[row[0]] for row in rows]),
             terms["time"]: _column(numbers["seconds"], rows, 1, 1),
             heads["training"]: _column(numbers["training"], rows, 1, 0),
             heads["inference"]: _column(numbers["inference"], rows, 1, 0),
@@ -203,7 +196,7 @@ def zoo_costs(
         "a network that learns nothing quickly, only the third does not.",
         "zh": "各網路的代價。每秒訓練時間所得的準確率、NLL，以及相對於多數類別的"
         "增益。前兩者會獎勵什麼都沒學到但很快的網路，第三者則不會。",
-    }[language]
+    }[language()]
     machines = {run.record["environment"]["hardware"] for run in runs}
     if len(machines) > 1:
         listed = "; ".join(sorted(machines))
@@ -211,7 +204,7 @@ def zoo_costs(
             "en": f" The runs were timed on {len(machines)} machines, whose times "
             f"cannot be compared: {listed}.",
             "zh": f"訓練在 {len(machines)} 台機器上計時，時間不可相比：{listed}。",
-        }[language]
+        }[language()]
     csv = numbers.assign(run_id=[run.id for run in runs])
     return Table(shown, label, caption, csv=csv, file="costs.csv")
 
@@ -261,7 +254,6 @@ _DEPTH_HEADERS = {
 @finished_only
 def depth_groups(
     runs: Sequence[Any],
-    language: str = "en",
     *,
     shallow_below: int = 30,
     label: str = "tbl-depth",
@@ -270,7 +262,6 @@ def depth_groups(
 
     Args:
         runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
         shallow_below: Networks of fewer layers are shallow.
         label: The table's label.
 
@@ -280,14 +271,14 @@ def depth_groups(
     Raises:
         DataError: If there is no run, or runs differ in their data.
     """
-    heads = look_up(_DEPTH_HEADERS, language)
-    numbers = costs(runs).assign(name=names(runs, language))
+    heads = look_up(_DEPTH_HEADERS)
+    numbers = costs(runs).assign(name=names(runs))
     numbers = numbers[numbers["accuracy"].notna()]
     titles = {
         "en": (f"shallow (< {shallow_below})", f"deep (≥ {shallow_below})"),
         "zh": (f"淺層（< {shallow_below}）", f"深層（≥ {shallow_below}）"),
-    }[language]
-    comma = "、" if language == "zh" else ", "
+    }[language()]
+    comma = "、" if language() == "zh" else ", "
     rows, full = [], []
     for title, deep in zip(titles, (False, True), strict=True):
         part = numbers[(numbers["depth"] >= shallow_below) == deep]
@@ -309,7 +300,7 @@ def depth_groups(
         "en": f"Networks of fewer than {shallow_below} layers against the others; "
         "unweighted means over runs.",
         "zh": f"少於 {shallow_below} 層的網路與其餘網路；各次訓練的未加權平均。",
-    }[language]
+    }[language()]
     return Table(pd.DataFrame(rows), label, caption, csv=pd.DataFrame(full))
 
 
@@ -370,14 +361,11 @@ def front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
 
 
 @finished_only
-def zoo_scatter(
-    runs: Sequence[Any], language: str = "en", *, label: str = "fig-zoo"
-) -> Figure:
+def zoo_scatter(runs: Sequence[Any], *, label: str = "fig-zoo") -> Figure:
     """Draw training time against test accuracy, each network by its name.
 
     Args:
         runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
         label: The figure's label.
 
     Returns:
@@ -388,17 +376,15 @@ def zoo_scatter(
     """
     # Seeds are dots of one network: the first of them carries its name.
     firsts = [group[0] for group in seed_groups(runs)]
-    named = {
-        id(run): name for run, name in zip(firsts, names(firsts, language), strict=True)
-    }
+    named = {id(run): name for run, name in zip(firsts, names(firsts), strict=True)}
     numbers = costs(runs).assign(name=[named.get(id(run), "") for run in runs])
     numbers = numbers[numbers["accuracy"].notna()].reset_index(drop=True)
-    terms = words(language)
+    terms = words()
     base = score_majority(runs[0])["accuracy"]
     said = {
         "en": ("Training time, s (log scale)", "Test accuracy, %", "majority answer"),
         "zh": ("訓練時間，秒（對數尺度）", "測試準確率，%", "多數類別"),
-    }[language]
+    }[language()]
     with theme(*said, *numbers["name"], *terms.values()):
         figure = Drawing(figsize=(WIDTH, HEIGHT), layout="constrained")
         axis = figure.subplots()
@@ -419,7 +405,7 @@ def zoo_scatter(
             "zh": "訓練時間與測試準確率，附 95 % Wilson 信賴區間。折線為 Pareto 前緣："
             "線上的網路沒有其他網路既較快又至少同樣準確。區間重疊的點，"
             "換一批測試影像次序便可能不同。",
-        }[language]
+        }[language()]
         return Figure(figure, label, caption)
 
 

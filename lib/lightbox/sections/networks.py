@@ -4,7 +4,7 @@ import pandas as pd
 import torch
 import torchvision
 
-from lightbox.base.words import words
+from lightbox.base.words import language, words
 from lightbox.display.names import model_name
 from lightbox.display.outputs import Prose, Table
 from lightbox.networks import models
@@ -79,7 +79,7 @@ _REASONS = {
 _OTHER = ("one more architecture to compare", "另一種供比較的架構")
 
 
-def why(settings: TrainingParameters, language: str = "en") -> Prose:
+def why(settings: TrainingParameters) -> Prose:
     """Give the reason for each network, and what pretraining it brings.
 
     Parameters, operations and ImageNet accuracy are those that torchvision
@@ -87,12 +87,11 @@ def why(settings: TrainingParameters, language: str = "en") -> Prose:
 
     Args:
         settings: The section's parameters.
-        language: `en` or `zh`.
 
     Returns:
         A bulleted list, then a sentence on the weights.
     """
-    chinese = language == "zh"
+    chinese = language() == "zh"
     lines = []
     for name in settings.models:
         family = next((key for key in _REASONS if key in name), "")
@@ -157,19 +156,18 @@ LEAST_BLOCKS = 6
 WITHOUT_SHAPE = ("Dropout", "ReLU", "Identity", "BatchNorm", "SiLU", "LocalResponse")
 
 
-def layers(section: Section, language: str = "en", label: str = "tbl-layers") -> Table:
+def layers(section: Section, label: str = "tbl-layers") -> Table:
     """Show the layers of each network: output shape, parameters, operations.
 
     Args:
         section: A training section; its networks, with their heads, at its image
             size and channels.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
         The table, deep networks by blocks; its CSV has every layer.
     """
-    settings, data, terms = section.settings, section.data, words(language)
+    settings, data, terms = section.settings, section.data, words()
     outputs = 1 if settings.output == "sigmoid" else len(data.classes)
     shown, full = [], []
     for model in settings.models:
@@ -190,7 +188,7 @@ def layers(section: Section, language: str = "en", label: str = "tbl-layers") ->
     heads = {
         "en": ("Layer", "Type", "Output", "Parameters", "MFLOP"),
         "zh": ("層", "類型", "輸出", "參數", "MFLOP"),
-    }[language]
+    }[language()]
     frame = pd.DataFrame(
         {
             # A network's name once: the rows under it are its own.
@@ -208,7 +206,7 @@ def layers(section: Section, language: str = "en", label: str = "tbl-layers") ->
         "in the totals. MFLOP: 10⁶ operations, a multiply-add counted as 2.",
         "zh": "各網路處理一張 {size} 像素影像的各層。較深的網路以區塊表示；"
         "不改變形狀的層只計入合計。MFLOP 為 10⁶ 次運算，乘加計為 2。",
-    }[language]
+    }[language()]
     csv = pd.concat(full, ignore_index=True)
     csv = csv[["model", *[name for name in csv if name != "model"]]]
     return Table(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
+from lightbox.base.words import set_language
 from lightbox.display.provenance import NOTICE, SYNTHETIC, Provenance
 from lightbox.settings.parameters import DataParameters, TrainingParameters, validate
 
@@ -164,6 +165,7 @@ def start(name: str, namespace: dict[str, Any]) -> Section:
     cells = namespace.get("In", [])
     values = {key: namespace[key] for key in _assigned(cells) if key in namespace}
     settings = validate(name, values)
+    set_language(settings.language)
     if isinstance(settings, TrainingParameters):
         from lightbox.runs import plan
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lightbox.base import paths
 from lightbox.base.errors import ReportError
-from lightbox.base.words import words
+from lightbox.base.words import language, words
 from lightbox.comparison.conclusions import limits
 from lightbox.comparison.results import results_frame
 from lightbox.comparison.runs import finished
@@ -224,17 +224,16 @@ def _same_data(run: Any, section: Section) -> bool:
     return run.record["data"]["fingerprint"] == section.data.fingerprint
 
 
-def remarks(found: Summary, language: str = "en") -> Callout | None:
+def remarks(found: Summary) -> Callout | None:
     """Say what the summary could not read.
 
     Args:
         found: The sections.
-        language: `"en"` or `"zh"`.
 
     Returns:
         A box, or None where nothing is missing.
     """
-    zh = language == "zh"
+    zh = language() == "zh"
     if not found.in_report:
         text = (
             "本頁不在報告之中，因此列出儲存區中使用這些影像的所有訓練。"
@@ -252,12 +251,11 @@ def remarks(found: Summary, language: str = "en") -> Callout | None:
     return Callout("\n".join([head, "", *lines]), "warning")
 
 
-def results(found: Summary, language: str = "en") -> Table | Prose:
+def results(found: Summary) -> Table | Prose:
     """Put the runs of every section into one table.
 
     Args:
         found: The sections.
-        language: `"en"` or `"zh"`.
 
     Returns:
         The table, a row a run and section; a sentence where there is none.
@@ -268,20 +266,18 @@ def results(found: Summary, language: str = "en") -> Table | Prose:
                 "en": "No section has trained anything yet, so there is nothing to "
                 "sum up: run the other sections first.",
                 "zh": "各節尚未訓練任何模型，因此無可彙整：請先執行其他各節。",
-            }[language]
+            }[language()]
         )
-    terms, rows, frames = words(language), [], []
-    word = {"en": "Section", "zh": "節"}[language]
+    terms, rows, frames = words(), [], []
+    word = {"en": "Section", "zh": "節"}[language()]
     for stem, runs in found.runs.items():
         frames.append(results_frame(runs).assign(section=stem))
-        for number, (run, name) in enumerate(
-            zip(runs, run_names(runs, language), strict=True)
-        ):
+        for number, (run, name) in enumerate(zip(runs, run_names(runs), strict=True)):
             scores, result = score_run(run), run.record["result"]
             rows.append(
                 {
-                    word: _title(stem, language) if number == 0 else "",
-                    {"en": "Run", "zh": "訓練"}[language]: name,
+                    word: _title(stem) if number == 0 else "",
+                    {"en": "Run", "zh": "訓練"}[language()]: name,
                     terms["accuracy_interval"]: (
                         f"{percent(scores['accuracy'])} "
                         f"({interval(scores.low, scores.high)})"
@@ -297,17 +293,16 @@ def results(found: Summary, language: str = "en") -> Table | Prose:
         "intervals. A run that several sections show was trained once.",
         "zh": "各節的所有訓練，使用相同的測試影像，附 95 % Wilson 信賴區間。"
         "多節共用的訓練只執行一次。",
-    }[language]
+    }[language()]
     csv = pd.concat(frames, ignore_index=True)
     return Table(pd.DataFrame(rows), "tbl-summary", caption, csv=csv, file=RESULTS)
 
 
-def best(found: Summary, language: str = "en") -> Prose:
+def best(found: Summary) -> Prose:
     """Name the most accurate run of each section and what is tied with it.
 
     Args:
         found: The sections.
-        language: `"en"` or `"zh"`.
 
     Returns:
         A bullet a section.
@@ -317,13 +312,13 @@ def best(found: Summary, language: str = "en") -> Prose:
         runs = finished(all_runs)
         if not runs:
             continue
-        names, scores = run_names(runs, language), [score_run(run) for run in runs]
+        names, scores = run_names(runs), [score_run(run) for run in runs]
         top = max(range(len(runs)), key=lambda k: scores[k]["accuracy"])
         tied = tied_with(runs, top) if len(runs) > 1 else []
-        row, title = scores[top], _title(stem, language)
+        row, title = scores[top], _title(stem)
         value = f"{percent(row['accuracy'])} % ({interval(row.low, row.high)})"
-        listed = ("、" if language == "zh" else "; ").join(names[k] for k in tied)
-        if language == "zh":
+        listed = ("、" if language() == "zh" else "; ").join(names[k] for k in tied)
+        if language() == "zh":
             text = f"- **{title}**：{names[top]}，{value}。"
             text += f"與之平手者（精確 McNemar、Holm）：{listed}。" if tied else ""
             text += "其餘皆顯著較低。" if not tied and len(runs) > 1 else ""
@@ -335,20 +330,19 @@ def best(found: Summary, language: str = "en") -> Prose:
     return Prose("\n".join(lines))
 
 
-def limitations(found: Summary, language: str = "en") -> Prose:
+def limitations(found: Summary) -> Prose:
     """Say what all sections together cannot show.
 
     Args:
         found: The sections.
-        language: `"en"` or `"zh"`.
 
     Returns:
         Bullets, each with its number.
     """
-    zh, card, runs = language == "zh", found.section.data.card, found.all_runs
+    zh, card, runs = language() == "zh", found.section.data.card, found.all_runs
     lines = []
     if runs:
-        lines.append(limits(finished(runs) or runs).say(language))
+        lines.append(limits(finished(runs) or runs).say())
         blind = sum(run.record["config"]["weights"] == "none" for run in runs)
         if blind:
             lines.append(
@@ -373,12 +367,11 @@ def limitations(found: Summary, language: str = "en") -> Prose:
     return Prose("\n".join(f"- {line}" for line in lines))
 
 
-def sources(found: Summary, language: str = "en") -> Prose:
+def sources(found: Summary) -> Prose:
     """Cite the data and the papers.
 
     Args:
         found: The sections.
-        language: `"en"` or `"zh"`.
 
     Returns:
         The data's citation and licence, then a list of references.
@@ -387,19 +380,20 @@ def sources(found: Summary, language: str = "en") -> Prose:
     data = escape_markdown(str(card.citation or f"{card.title}."))
     data += f" doi:{card.doi}." if card.doi else ""
     licence = escape_markdown(str(card.licence))
-    head = f"**資料**：{data}" if language == "zh" else f"**Data.** {data}"
+    head = f"**資料**：{data}" if language() == "zh" else f"**Data.** {data}"
     if licence:
-        head += f" （授權：{licence}）" if language == "zh" else f" Licence: {licence}."
+        head += (
+            f" （授權：{licence}）" if language() == "zh" else f" Licence: {licence}."
+        )
     listed = "\n".join(f"1. {paper}" for paper in cited(found.all_runs))
     return Prose(f"{head}\n\n{listed}")
 
 
-def again(found: Summary, language: str = "en") -> Prose:
+def again(found: Summary) -> Prose:
     """Give the command, and what makes its answer the same.
 
     Args:
         found: The sections.
-        language: `"en"` or `"zh"`.
 
     Returns:
         A sentence and the command.
@@ -411,11 +405,11 @@ def again(found: Summary, language: str = "en") -> Prose:
         "GPU or release rounds otherwise, and results move within their intervals.",
         "zh": "在專案資料夾中輸入以下指令即可重製本報告。同一台機器上的預測逐位元相同；"
         "換處理器、GPU 或版本則捨入不同，結果會在區間內變動。",
-    }[language]
+    }[language()]
     return Prose(f"{said}\n\n```sh\n{command}\n```")
 
 
-def _title(stem: str, language: str) -> str:
+def _title(stem: str) -> str:
     """Write a notebook's stem as the name of its section."""
     titles = {
         "00_data": ("Data", "資料"),
@@ -428,4 +422,4 @@ def _title(stem: str, language: str) -> str:
         "04_model_zoo": ("Networks", "網路"),
         "store": ("Store", "儲存區"),
     }
-    return titles[stem][language == "zh"] if stem in titles else stem
+    return titles[stem][language() == "zh"] if stem in titles else stem

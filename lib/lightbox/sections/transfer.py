@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lightbox.base.errors import DataError
-from lightbox.base.words import look_up
+from lightbox.base.words import language, look_up, said_in
 from lightbox.comparison.conclusions import (
     _heading,
     against_majority,
@@ -102,7 +102,7 @@ def difference(pair: Pair, num_pairs: int) -> Finding:
     model = model_name(pair.cheap.record["config"]["model"])
     names = {
         language: [
-            strategy_name(run.record["config"]["strategy"], language)
+            said_in(language, strategy_name, run.record["config"]["strategy"])
             for run in (pair.costly, pair.cheap)
         ]
         for language in ("en", "zh")
@@ -186,7 +186,7 @@ def cost(pair: Pair) -> Finding:
     """Set what the costlier strategy cost against what it gained."""
     cheap, costly = pair.cheap.record, pair.costly.record
     en, zh = (
-        [strategy_name(r["config"]["strategy"], lang) for r in (costly, cheap)]
+        [said_in(lang, strategy_name, r["config"]["strategy"]) for r in (costly, cheap)]
         for lang in ("en", "zh")
     )
     seconds = [r["result"]["train_seconds"] for r in (costly, cheap)]
@@ -234,7 +234,7 @@ def conclude(runs: Sequence[Any]) -> list[Finding]:
     """
     check_same_data(runs)
     runs = list(runs)
-    names = run_names(runs, "en"), run_names(runs, "zh")
+    names = said_in("en", run_names, runs), said_in("zh", run_names, runs)
     pairs = compare_strategies(runs)
     found: list[Finding | None] = [difference(pair, len(pairs)) for pair in pairs]
     found.append(against_majority(runs, *names))
@@ -245,12 +245,11 @@ def conclude(runs: Sequence[Any]) -> list[Finding]:
 
 
 @finished_only
-def conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
+def conclusion(runs: Sequence[Any]) -> Prose:
     """Write the conclusion on feature extraction and fine-tuning.
 
     Args:
         runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
 
     Returns:
         Markdown; the same runs give the same text, and every sentence has its
@@ -261,13 +260,13 @@ def conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
     """
     groups: dict[str, list[str]] = {}
     for finding in conclude(runs):
-        groups.setdefault(finding.rule, []).append(finding.say(language))
+        groups.setdefault(finding.rule, []).append(finding.say())
     parts = []
     for rule, texts in groups.items():
         if rule == "difference":  # a paragraph a model, opened by its name
             parts += texts
             continue
-        heading = _heading(_HEADINGS[rule][language == "zh"], language)
+        heading = _heading(_HEADINGS[rule][language() == "zh"])
         if len(texts) == 1:
             parts.append(heading + texts[0])
         else:
@@ -329,7 +328,6 @@ def shared_images(table: pd.DataFrame, split: str) -> int:
 def leakage_table(
     section: Section,
     runs: Sequence[Any],
-    language: str = "en",
     *,
     label: str = "tbl-leakage",
 ) -> Table | Prose:
@@ -342,7 +340,6 @@ def leakage_table(
     Args:
         section: The section, whose parameter `leakage` asks for this.
         runs: Its finished runs; the one of the lowest val loss is trained again.
-        language: `"en"` or `"zh"`.
         label: The table's label.
 
     Returns:
@@ -352,7 +349,7 @@ def leakage_table(
     settings = section.settings
     assert isinstance(settings, TransferParameters)
     table = section.data.table
-    words = look_up(_WORDS, language)
+    words = look_up(_WORDS)
     if not (table["group"] != "").any():
         return Prose(words["nothing"].format(images=f"{len(table):,}"))
     if not settings.leakage:
@@ -396,7 +393,7 @@ def leakage_table(
             ],
         }
     )
-    caption = words["caption"].format(run=run_names([best], language)[0])
+    caption = words["caption"].format(run=run_names([best])[0])
     return Table(shown, label, caption, csv=frame, file="leakage.csv")
 
 

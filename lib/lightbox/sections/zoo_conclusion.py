@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from lightbox.base.words import language, said_in
 from lightbox.comparison.conclusions import against_majority, limits
 from lightbox.comparison.runs import unless_all_diverged
 from lightbox.display.outputs import Prose
@@ -87,14 +88,11 @@ _HEADINGS = {
 
 
 @unless_all_diverged
-def zoo_conclusion(
-    runs: Sequence[Any], language: str = "en", *, shallow_below: int = 30
-) -> Prose:
+def zoo_conclusion(runs: Sequence[Any], *, shallow_below: int = 30) -> Prose:
     """Write the conclusion on many networks, every number of it computed.
 
     Args:
         runs: Finished runs on the same data, at least one.
-        language: `"en"` or `"zh"`.
         shallow_below: Networks of fewer layers are shallow.
 
     Returns:
@@ -109,7 +107,7 @@ def zoo_conclusion(
     if whole:
         kept = [runs[k] for k in whole]
         table = numbers.iloc[whole].reset_index(drop=True)
-        labels = names(kept, "en"), names(kept, "zh")
+        labels = said_in("en", names, kept), said_in("zh", names, kept)
         top = int(table["accuracy"].argmax())
         tied = tied_with(kept, top) if len(kept) > 1 else []
         found = [
@@ -121,26 +119,24 @@ def zoo_conclusion(
         ]
     found += [diverged(runs), limits(runs) if whole else None]
     texts = [
-        heading(_HEADINGS[finding.rule][language == "zh"], language)
-        + finding.say(language)
+        heading(_HEADINGS[finding.rule][language() == "zh"]) + finding.say()
         for finding in found
         if finding is not None
     ]
     return Prose("\n\n".join(texts))
 
 
-def heading(text: str, language: str) -> str:
+def heading(text: str) -> str:
     """Open a paragraph with a word in bold.
 
     Args:
         text: The word.
-        language: `"en"` or `"zh"`.
 
     Returns:
         Markdown that the paragraph's first sentence is put behind.
     """
     # CommonMark ends no bold between a full-width mark and text.
-    return f"**{text}**：" if language == "zh" else f"**{text}.** "
+    return f"**{text}**：" if language() == "zh" else f"**{text}.** "
 
 
 def best(
@@ -244,7 +240,7 @@ def diverged(runs: Sequence[Any]) -> Finding | None:
     lost = [k for k, run in enumerate(runs) if run.record["result"]["diverged"]]
     if not lost:
         return None
-    en, zh = ([names(runs, lang)[k] for k in lost] for lang in ("en", "zh"))
+    en, zh = ([said_in(lang, names, runs)[k] for k in lost] for lang in ("en", "zh"))
     return Finding(
         "diverged",
         f"{plural(len(lost), 'run')} had a loss that is no finite number and has no "
