@@ -112,9 +112,9 @@ def whose(patients: Patients, language: str) -> str:
 
 def _asked(run: Any, language: str) -> str:
     """Say of which class average precision speaks."""
-    terms, data = evidence_words(language), run.record["data"]
-    if data["positive"] and len(data["classes"]) == 2:
-        return terms["of_positive"].format(name=data["positive"])
+    terms, data = evidence_words(language), run.data
+    if data.positive and len(data.classes) == 2:
+        return terms["of_positive"].format(name=data.positive)
     return terms["over_classes"]
 
 
@@ -138,9 +138,9 @@ def _cell(found: Evidence, name: str) -> str:
 
 def _line(run: Any, found: Evidence, patients: Patients) -> dict[str, Any]:
     """Write a row at full precision."""
-    config = run.record["config"]
+    config = run.config
     keys = ("name", "model", "strategy", "weights", "loss", "seed")
-    line = {"run_id": run.id} | {key: config.get(key) for key in keys}
+    line = {"run_id": run.id} | {key: getattr(config, key) for key in keys}
     line |= {"images": patients.num_images, "patients": patients.count}
     for name in NAMES:
         low, high = found.bounds[name]

@@ -22,7 +22,7 @@ def check_same_data(runs: Sequence[Any]) -> None:
     """
     if not runs:
         raise DataError("no run to compare; train at least one model and strategy")
-    prints = {run.record["data"]["fingerprint"] for run in runs}
+    prints = {run.data.fingerprint for run in runs}
     if len(prints) > 1:
         raise DataError(
             f"runs on {len(prints)} different data sets cannot be compared; choose "
@@ -54,7 +54,7 @@ def has_diverged(run: Any) -> bool:
     Returns:
         What its record says.
     """
-    return bool(run.record["result"].get("diverged"))
+    return run.diverged
 
 
 def finished(runs: Sequence[Any]) -> list[Any]:
@@ -136,7 +136,7 @@ def _joined(texts: Sequence[str], language: str) -> str:
 def _lines(runs: Sequence[Any], language: str) -> str:
     """Name the runs, then their messages, each once."""
     names = _joined(run_names(list(runs), language), language)
-    messages = {run.record["result"].get("message", "") for run in runs} - {""}
+    messages = {run.result.message for run in runs} - {""}
     said = f" ({_joined(sorted(messages), language)})" if messages else ""
     return escape_markdown(names + said)
 

@@ -111,17 +111,16 @@ def setting(run: Any, key: str, language: str = "en") -> str:
 
     Returns:
         The value; weights without the model, which another word already names,
-        the focal loss with its gamma, an empty text where the record, of an older
-        release, has no such setting.
+        the focal loss with its gamma, an empty text for None.
     """
-    config = run.record["config"]
-    value = config.get(key)
+    config = run.config
+    value = getattr(config, key)
     if value is None:
         return ""
     if key == "weights":
         return str(value).rpartition("_Weights.")[2]
     if key == "loss":
-        gamma = f" γ = {config['gamma']:g}" if value == "focal" else ""
+        gamma = f" γ = {config.gamma:g}" if value == "focal" else ""
         return words(language).get(value, value) + gamma
     if isinstance(value, float):
         return f"{value:g}"
@@ -168,7 +167,7 @@ def seed_groups(runs: Sequence[Any]) -> list[list[Any]]:
     """
     groups: dict[str, list[Any]] = {}
     for run in runs:
-        config = {k: v for k, v in run.record["config"].items() if k != "seed"}
+        config = run.config.model_dump(exclude={"seed"})
         key = json.dumps(config, sort_keys=True, default=str)
         groups.setdefault(key, []).append(run)
     return list(groups.values())
@@ -183,7 +182,7 @@ def set_names(runs: Sequence[Any]) -> list[str] | None:
     Returns:
         A label a run; None where a run has none, or all have the same.
     """
-    names = [run.record["config"].get("name", "") for run in runs]
+    names = [run.config.name for run in runs]
     return names if all(names) and len(set(names)) > 1 else None
 
 
@@ -204,9 +203,9 @@ def run_names(
     extra = [key for key in varying(runs) if key != "seed"]
     heads = []
     for run in runs:
-        config = run.record["config"]
-        strategy = strategy_name(config["strategy"], language)
-        heads.append([model_name(config["model"]), strategy])
+        config = run.config
+        strategy = strategy_name(config.strategy, language)
+        heads.append([model_name(config.model), strategy])
     labels = set_names(runs)
     told = len({(*h, n) for h, n in zip(heads, labels or [], strict=False)})
     if labels and told == len(seed_groups(runs)):

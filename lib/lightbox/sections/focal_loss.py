@@ -148,15 +148,17 @@ def loss_heads(runs: Sequence[Any], language: str = "en") -> list[dict[str, str]
         The first columns of a row, for each run.
     """
     terms = words(language)
-    configs = [run.record["config"] for run in runs]
-    several = {k: len({c[k] for c in configs}) > 1 for k in ("model", "strategy")}
+    configs = [run.config for run in runs]
+    several = {
+        k: len({getattr(c, k) for c in configs}) > 1 for k in ("model", "strategy")
+    }
     rows = []
     for run, config in zip(runs, configs, strict=True):
         row = {}
         if several["model"]:
-            row[terms["model"]] = model_name(config["model"])
+            row[terms["model"]] = model_name(config.model)
         if several["strategy"]:
-            row[terms["strategy"]] = strategy_name(config["strategy"], language)
+            row[terms["strategy"]] = strategy_name(config.strategy, language)
         row[terms["loss_kind"]] = setting(run, "loss", language)
         rows.append(row)
     return rows
@@ -193,9 +195,9 @@ def yardstick(
             row[terms[name]] = spread([each[name] for each in scores], 3)
         rows.append(row)
         for run, each in zip(group, scores, strict=True):
-            config = run.record["config"]
+            config = run.config
             line = {"run_id": run.id} | {
-                key: config.get(key)
+                key: getattr(config, key)
                 for key in ("model", "strategy", "loss", "gamma", "seed")
             }
             names = ("accuracy", "balanced_accuracy", "auroc", "nll", "brier", "ece")
@@ -233,7 +235,7 @@ def threshold_table(
     """
     check_same_data(runs)
     terms, groups = words(language), seed_groups(runs)
-    classes = runs[0].record["data"]["classes"]
+    classes = runs[0].data.classes
     name = positive_class(runs[0])
     usual = f"{USUAL:g}"
     rows, full = [], []
@@ -362,7 +364,7 @@ def compare_losses(runs: Sequence[Any]) -> list[Pair]:
         A pair for each run of another loss that has its cross-entropy run, with
         exact McNemar p-values adjusted by Holm over all of them.
     """
-    bases = {_rest(r): r for r in runs if r.record["config"].get("loss", BASE) == BASE}
+    bases = {_rest(r): r for r in runs if r.config.loss == BASE}
     found = []
     for run in runs:
         base = bases.get(_rest(run))
@@ -374,8 +376,8 @@ def compare_losses(runs: Sequence[Any]) -> list[Pair]:
 
 def _rest(run: Any) -> str:
     """Everything but the loss, as a key."""
-    config = run.record["config"]
-    return repr(sorted((k, str(v)) for k, v in config.items() if k not in _LOSS_KEYS))
+    rest = run.config.model_dump(exclude=set(_LOSS_KEYS))
+    return repr(sorted((k, str(v)) for k, v in rest.items()))
 
 
 @finished_only
@@ -415,7 +417,7 @@ def losses_warning(runs: Sequence[Any], language: str = "en") -> Callout:
         f"在 {names['zh']} 下為 {other:.3f}；但以同一尺度（測試 NLL）衡量，"
         f"兩者為 {nll[0]:.3f} 與 {nll[1]:.3f}。"
     )
-    if pair.other.record["config"]["loss"] == "focal":
+    if pair.other.config.loss == "focal":
         en += (
             " Class weights aside, whose mean over the training images is 1, a focal "
             "loss multiplies each image's cross-entropy by a factor of at most 1, and "
@@ -466,7 +468,7 @@ def control(pairs: Sequence[Pair]) -> Finding | None:
     mine = [pair for pair in pairs if pair.base is base]
     val = [score_run(pair.other, "val")["balanced_accuracy"] for pair in mine]
     other = mine[int(np.argmax(val))].other
-    classes = base.record["data"]["classes"]
+    classes = base.data.classes
     test = base.predictions[base.predictions["split"] == "test"].set_index("image")
     answers = moved(base, chosen.value)
     balanced = float(np.mean(recalls(test["label"], answers, classes)))

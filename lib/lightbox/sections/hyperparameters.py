@@ -54,7 +54,7 @@ def kept_val_accuracy(run: Any) -> float:
         A fraction; NaN where no epoch was kept because training diverged.
     """
     history = run.history
-    kept = history.loc[history["epoch"] == run.record["result"]["best_epoch"]]
+    kept = history.loc[history["epoch"] == run.result.best_epoch]
     return float(kept["val_accuracy"].iloc[0]) if len(kept) else math.nan
 
 
@@ -67,8 +67,8 @@ def stop_reason(run: Any) -> str:
     Returns:
         `"by_patience"`, `"by_epochs"` or `"by_divergence"`.
     """
-    result = run.record["result"]
-    return "by_divergence" if result.get("diverged") else f"by_{result['stopped']}"
+    result = run.result
+    return "by_divergence" if result.diverged else f"by_{result.stopped}"
 
 
 @unless_all_diverged
@@ -94,17 +94,17 @@ def training_table(
     rows, full = [], []
     named = heads(runs, language)
     for head, run in zip(named, runs, strict=True):
-        history, result = run.history, run.record["result"]
+        history, result = run.history, run.result
         numbers = {
-            "best_epoch": result["best_epoch"],
-            "epochs_run": result["epochs_run"],
+            "best_epoch": result.best_epoch,
+            "epochs_run": result.epochs_run,
             "stopped": stop_reason(run).removeprefix("by_"),
             "seconds_per_epoch": float(history["seconds"].mean()),
             "mean_train_accuracy": float(history["train_accuracy"].mean()),
             "mean_val_accuracy": float(history["val_accuracy"].mean()),
             "best_val_accuracy": kept_val_accuracy(run),
         }
-        seed = run.record["config"]["seed"]
+        seed = run.config.seed
         row = dict(head)
         if "seed" in varying(runs):
             row[terms["seed"]] = str(seed)
@@ -147,7 +147,7 @@ def epoch_table(
     terms = words(language)
     rows, bold, full = [], [], []
     for run, name in zip(runs, run_names(runs, language), strict=True):
-        best = run.record["result"]["best_epoch"]
+        best = run.result.best_epoch
         for position, line in enumerate(run.history.to_dict("records")):
             row = {terms["run"]: "" if position else name}
             row[terms["epoch"]] = str(int(line["epoch"]))
@@ -224,7 +224,7 @@ def _mean_versus_best(runs: Sequence[Any]) -> Finding:
         )
     widest = int(np.nanargmax(gaps))
     history = runs[widest].history["val_accuracy"]
-    first, best = float(history.iloc[0]), runs[widest].record["result"]["best_epoch"]
+    first, best = float(history.iloc[0]), runs[widest].result.best_epoch
     gap = f"{100 * (kept[widest] - means[widest]):+.1f}".replace("-", "−")
     epochs = len(history)
     en = (
@@ -293,7 +293,7 @@ def choice(runs: Sequence[Any]) -> Finding:
     others = [
         position
         for position, run in enumerate(runs)
-        if position != chosen and not run.record["result"].get("diverged")
+        if position != chosen and not run.result.diverged
     ]
     mine = right(runs[chosen])
     same = patients(runs[chosen])
@@ -345,7 +345,7 @@ def grid_conclusion(runs: Sequence[Any], language: str = "en") -> Prose:
         DataError: If there is no run, or runs differ in data or test images.
     """
     check_same_data(runs)
-    finished = [run for run in runs if not run.record["result"].get("diverged")]
+    finished = [run for run in runs if not run.result.diverged]
     parts = [choice(runs).say(language)]
     if finished:
         names = run_names(finished, "en"), run_names(finished, "zh")
@@ -382,10 +382,10 @@ def axes_of(runs: Sequence[Any], language: str = "en") -> list[Axis]:
         The axes, without the seed. The label of sets stands for what it names.
     """
     terms = words(language)
-    configs = [run.record["config"] for run in runs]
+    configs = [run.config for run in runs]
     strategies = [strategy_name(c["strategy"], language) for c in configs]
     candidates = {
-        terms["model"]: [model_name(config["model"]) for config in configs],
+        terms["model"]: [model_name(config.model) for config in configs],
         terms["strategy"]: strategies,
         terms["set"]: set_names(runs) or [""] * len(runs),
     }

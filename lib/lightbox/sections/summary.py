@@ -123,16 +123,16 @@ def cited(runs: Sequence[Any]) -> list[str]:
     Returns:
         References, sorted by their first author.
     """
-    configs = [run.record["config"] for run in runs]
+    configs = [run.config for run in runs]
     found = set(ALWAYS) | (set(EVIDENCE) if runs else set())
     for config in configs:
-        fitting = [name for name in NETWORKS if config["model"].startswith(name)]
+        fitting = [name for name in NETWORKS if config.model.startswith(name)]
         if fitting:
             found.add(NETWORKS[max(fitting, key=len)])
         for papers, key in ((LOSSES, "loss"), (OPTIMIZERS, "optimizer")):
-            if config[key] in papers:
-                found.add(papers[config[key]])
-        if "IMAGENET" in config["weights"]:
+            if getattr(config, key) in papers:
+                found.add(papers[getattr(config, key)])
+        if "IMAGENET" in config.weights:
             found.add(IMAGENET)
     return sorted(found, key=str.casefold)
 
@@ -221,7 +221,7 @@ def _stored(section: Section) -> list[Any]:
 
 
 def _same_data(run: Any, section: Section) -> bool:
-    return run.record["data"]["fingerprint"] == section.data.fingerprint
+    return run.data.fingerprint == section.data.fingerprint
 
 
 def remarks(found: Summary, language: str = "en") -> Callout | None:
@@ -277,7 +277,7 @@ def results(found: Summary, language: str = "en") -> Table | Prose:
         for number, (run, name) in enumerate(
             zip(runs, run_names(runs, language), strict=True)
         ):
-            scores, result = score_run(run), run.record["result"]
+            scores, result = score_run(run), run.result
             rows.append(
                 {
                     word: _title(stem, language) if number == 0 else "",
@@ -285,11 +285,11 @@ def results(found: Summary, language: str = "en") -> Table | Prose:
                     terms["accuracy_interval"]: (
                         f"{percent(scores['accuracy'])} "
                         f"({interval(scores.low, scores.high)})"
-                        if scores.num_images and not result["diverged"]
+                        if scores.num_images and not result.diverged
                         else terms["by_divergence"]
                     ),
                     terms["nll"]: decimals(scores["nll"], 3),
-                    terms["time"]: decimals(result["train_seconds"], 1),
+                    terms["time"]: decimals(result.train_seconds, 1),
                 }
             )
     caption = {
@@ -349,7 +349,7 @@ def limitations(found: Summary, language: str = "en") -> Prose:
     lines = []
     if runs:
         lines.append(limits(finished(runs) or runs).say(language))
-        blind = sum(run.record["config"]["weights"] == "none" for run in runs)
+        blind = sum(run.config.weights == "none" for run in runs)
         if blind:
             lines.append(
                 f"{len(runs)} 次訓練中有 {blind} 次未使用預訓練權重，"
