@@ -383,7 +383,7 @@ def axes_of(runs: Sequence[Any], language: str = "en") -> list[Axis]:
     """
     terms = words(language)
     configs = [run.config for run in runs]
-    strategies = [strategy_name(c["strategy"], language) for c in configs]
+    strategies = [strategy_name(c.strategy, language) for c in configs]
     candidates = {
         terms["model"]: [model_name(config.model) for config in configs],
         terms["strategy"]: strategies,
