@@ -1,20 +1,21 @@
 """Made-up finished runs: predictions of a known accuracy and plausible curves."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lightbox.runs.store import Run
 
-@dataclass(frozen=True)
-class Run:
-    id: str
-    folder: Path
-    record: dict[str, Any]
-    history: pd.DataFrame
-    predictions: pd.DataFrame
+
+def changed(run, **parts):
+    """The run with other values in a part of its record: `config={"loss": "focal"}`."""
+    record = run.record | {
+        key: run.record.get(key, {}) | part for key, part in parts.items()
+    }
+    made = Run.from_record(run.id, run.folder, record, run.history, run.predictions)
+    return replace(made, reused=run.reused)
 
 
 def make_history(val_loss, val_accuracy=None, train_loss=None, train_accuracy=None):
@@ -140,7 +141,7 @@ def make_run(
             "inference_images_per_second": 170.0,
         },
     }
-    return Run(
+    return Run.from_record(
         f"{model}-{strategy}-{seed}",
         Path("runs") / model,
         record,

@@ -188,15 +188,15 @@ _NEXT = "the report was not rendered; run `lightbox report` again to compute it 
 
 def _answers(run: Any) -> dict[str, int]:
     """Count a run's test images and right answers; empty where it has none."""
-    data = run.record["data"]
+    data = run.data
     rows = run.predictions[run.predictions["split"] == "test"]
     if rows.empty:
         return {}
-    if data["positive"] is None or len(data["classes"]) != 2:
+    if data.positive is None or len(data.classes) != 2:
         return {"images": len(rows)}
     sick, said = (
-        rows["label"] == data["positive"],
-        rows["predicted"] == data["positive"],
+        rows["label"] == data.positive,
+        rows["predicted"] == data.positive,
     )
     return {
         "tp": int((sick & said).sum()),

@@ -82,7 +82,7 @@ def as_runs(
             "label": np.where(sick, *CLASSES[::-1]),
         }
     )
-    record = {"data": {"classes": CLASSES, "positive": CLASSES[1]}}
+    data = SimpleNamespace(classes=CLASSES, positive=CLASSES[1])
     runs = []
     for line in chances:
         frame = common.assign(
@@ -90,7 +90,7 @@ def as_runs(
             prob_NORMAL=1 - line,
             prob_PNEUMONIA=line,
         )
-        runs.append(SimpleNamespace(id="", record=record, predictions=frame))
+        runs.append(SimpleNamespace(id="", data=data, predictions=frame))
     return runs
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from example_runs import make_run, study
+from example_runs import changed, make_run, study
 
 from lightbox.base.errors import DataError
 from lightbox.base.words import said_in
@@ -220,7 +220,7 @@ def test_names_leave_out_what_all_share():
 
 def test_runs_on_other_data_are_refused():
     runs = study()[:2]
-    runs[1].record["data"]["fingerprint"] = "0" * 64
+    runs[1] = changed(runs[1], data={"fingerprint": "0" * 64})
     for table in (evidence_table, pairs_table, ties_table):
         with pytest.raises(DataError, match="2 different data sets"):
             table(runs)
@@ -269,7 +269,7 @@ def test_without_test_images_there_is_no_evidence():
 
 def test_runs_that_diverged_are_left_out_and_named():
     runs = study()
-    runs[3].record["result"]["diverged"] = True
+    runs[3] = changed(runs[3], result={"diverged": True})
     table = evidence_table(runs)
     assert "diverged" in table.caption
     assert len(table.frame) == 4

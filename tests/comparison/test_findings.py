@@ -1,10 +1,11 @@
 """Findings: each rule on curves that must and must not trigger it; the conclusion."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_runs import make_history, make_run, study
+from example_runs import changed, make_history, make_run, study
 
 from lightbox.base.errors import DataError, ParameterError
 from lightbox.base.words import said_in
@@ -24,9 +25,7 @@ def run_of(val_loss, *, train_loss=None, train=None, val=None, **options):
 
 
 def in_parts(images):
-    run = run_of(DOWN, batch_size=32)
-    run.record["result"]["micro_batch"] = images
-    return run
+    return changed(run_of(DOWN, batch_size=32), result={"micro_batch": images})
 
 
 # Rule: curves that must trigger it, curves that must not.
@@ -211,7 +210,7 @@ def test_only_runs_that_differ_in_strategy_alone_are_paired():
 def test_pairs_are_by_image_not_by_row():
     one, two = paired(10, 40)
     mixed = two.predictions.sample(frac=1, random_state=1)
-    two = type(two)(two.id, two.folder, two.record, two.history, mixed)
+    two = replace(two, predictions=mixed)
     (pair,) = compare_strategies([one, two])
     assert (pair.test.only_first, pair.test.only_second) == (10, 40)
 

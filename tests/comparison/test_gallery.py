@@ -38,7 +38,7 @@ def section_of(run, channels=1, size=16):
     pixels += (np.arange(len(names)) % 256).astype(np.uint8)[:, None, None, None]
     dataset = SimpleNamespace(
         table=pd.DataFrame({"image": names}),
-        fingerprint=run.record["data"]["fingerprint"],
+        fingerprint=run.data.fingerprint,
         pixels=lambda size, resize, interpolation: pixels,
     )
     return SimpleNamespace(data=dataset)

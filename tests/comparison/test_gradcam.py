@@ -1,5 +1,6 @@
 """Grad-CAM: where it lights up, on frozen networks too, and what it leaves alone."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -187,7 +188,7 @@ def test_a_trained_run_is_shown(folder, home, output, strategy):
 def made_run(folder, model, size):
     """A run whose network was never trained, and the section that it belongs to."""
     run = make_run(model, num_test=12, image_size=size, weights="none")
-    run = type(run)(run.id, folder, run.record, run.history, run.predictions)
+    run = replace(run, folder=folder)
     run.record["input"] = {"mean": [0.5], "std": [0.2]}
     names = run.predictions["image"].unique()
     pixels = np.random.default_rng(0).integers(
@@ -195,7 +196,7 @@ def made_run(folder, model, size):
     )
     dataset = SimpleNamespace(
         table=pd.DataFrame({"image": names}),
-        fingerprint=run.record["data"]["fingerprint"],
+        fingerprint=run.data.fingerprint,
         pixels=lambda size, resize, interpolation: pixels,
     )
     return run, SimpleNamespace(data=dataset)

@@ -1,5 +1,7 @@
 """Reliability: what is drawn, before and after the temperature."""
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -42,7 +44,7 @@ def overconfident(temperature=0.5, count=4000):
     rows["label"] = np.where(random.random(len(rows)) < p, "PNEUMONIA", "NORMAL")
     rows[NAMES] = scaled(np.column_stack([1 - p, p]), temperature)
     rows["predicted"] = np.where(p > 0.5, "PNEUMONIA", "NORMAL")
-    return type(run)(run.id, run.folder, run.record, run.history, rows)
+    return replace(run, predictions=rows)
 
 
 def test_the_temperature_of_val_mends_test():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -166,7 +167,7 @@ def test_more_classes_are_averaged_and_an_absent_one_is_named(drawn):
     test = run.predictions["split"] == "test"
     gone = test & (run.predictions["label"] == "c")
     kept = run.predictions[~gone]
-    run = type(run)(run.id, run.folder, run.record, run.history, kept)
+    run = replace(run, predictions=kept)
     figure = roc_curves([run])
     assert "means over 2 classes" in figure.caption
     assert "left out: c" in figure.caption
@@ -195,7 +196,7 @@ def test_images_without_patients_are_named_so():
 def test_the_order_of_rows_does_not_matter():
     run, other = make_run(), make_run()
     shuffled = other.predictions.sample(frac=1, random_state=0)
-    other = type(run)(run.id, run.folder, run.record, run.history, shuffled)
+    other = replace(other, predictions=shuffled)
     assert roc_curves([run]).svg == roc_curves([other]).svg
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from example_runs import make_run, study
+from example_runs import changed, make_run, study
 
 from lightbox.base.errors import ParameterError
 from lightbox.base.words import LANGUAGES, PAIRS, said_in, words
@@ -111,9 +111,10 @@ def test_records_without_the_later_settings_are_shown():
     old, new = make_run(), make_run("vgg16", loss="focal", gamma=2.0)
     for key in ("loss", "gamma", "optimizer", "name", "frozen"):
         del old.record["config"][key]
-    table = results_table([old, new])
-    assert table.frame["Loss function"].tolist() == ["–", "focal γ = 2", "–"]
-    assert table.csv["gamma"].isna().tolist() == [True, False]
+    table = results_table([changed(old), new])
+    losses = ["cross-entropy", "focal γ = 2", "–"]
+    assert table.frame["Loss function"].tolist() == losses
+    assert table.csv["gamma"].tolist() == [0.0, 2.0]
 
 
 def test_comparison_in_chinese():
@@ -212,7 +213,7 @@ def test_the_label_of_a_set_names_its_runs():
         for name, size, rate in (("Set 1", 32, 1e-4), ("Set 2", 64, 1e-3))
     ]
     assert run_names(sets)[1] == "ResNet-18 · fine-tuning · Set 2"
-    sets[1].record["config"]["name"] = ""
+    sets[1] = changed(sets[1], config={"name": ""})
     named = run_names(sets)[1]
     assert named == "ResNet-18 · fine-tuning · Learning rate 0.001 · Batch 64"
     losses = [make_run(loss="focal", gamma=g) for g in (0.5, 2.0)]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from example_runs import make_run, study
+from example_runs import changed, make_run, study
 from scipy.stats import binomtest
 from sklearn import metrics as sk
 
@@ -335,7 +335,7 @@ def test_scores_come_from_the_split_asked_for():
 
 def test_runs_on_other_data_are_refused():
     runs = study()[:2]
-    runs[1].record["data"]["fingerprint"] = "0" * 64
+    runs[1] = changed(runs[1], data={"fingerprint": "0" * 64})
     with pytest.raises(DataError, match="2 different data sets"):
         check_same_data(runs)
     with pytest.raises(DataError, match="no run"):

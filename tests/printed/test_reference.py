@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from example_runs import make_history, make_run
+from example_runs import changed, make_history, make_run
 
 from lightbox.base.words import said_in
 from lightbox.printed.reference import (
@@ -148,7 +148,7 @@ def test_a_study_of_its_own_has_a_sentence():
 
 def test_a_diverged_run_stands_for_nothing():
     run = make_run("resnet18", "fine_tuning")
-    run.record["result"]["diverged"] = True
+    run = changed(run, result={"diverged": True})
     table = reference_table(section(FIRST, rows("chest-xray")), [run])
     assert set(table.frame["Protocol"]) == {"", "not run"}
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_runs import make_run
+from example_runs import changed, make_run
 from PIL import Image
 
 import lightbox as lb
@@ -24,7 +24,7 @@ WHY = "the loss is not finite at epoch 3 with learning_rate 10: lower it tenfold
 
 def diverge(run, epochs=2):
     """The same run, had its loss left the finite numbers."""
-    result = run.record["result"] | {
+    result = {
         "best_epoch": 0,
         "epochs_run": epochs,
         "stopped": "divergence",
@@ -34,10 +34,9 @@ def diverge(run, epochs=2):
         "inference_images_per_second": None,
     }
     return replace(
-        run,
-        record=run.record | {"result": result},
+        changed(run, result=result),
         history=run.history.iloc[:epochs].astype(float),
-        predictions=scored_nothing(run.record["data"]["classes"]),
+        predictions=scored_nothing(run.data.classes),
     )
 
 

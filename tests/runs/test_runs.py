@@ -64,7 +64,7 @@ def trained(folder, **changes):
 
 def test_a_run_is_a_folder_with_the_promised_files(folder, home):
     made = trained(folder)
-    assert [run.record["config"]["strategy"] for run in made] == [
+    assert [run.config.strategy for run in made] == [
         "feature_extraction",
         "fine_tuning",
     ]

@@ -111,7 +111,7 @@ def test_one_image_of_a_class_in_each_split_is_a_defined_result(tmp_path, home, 
     for run in made:
         probabilities = run.predictions.filter(like="prob_")
         assert np.isfinite(probabilities).all(axis=None)
-        assert run.record["data"]["counts"]["train"]["b"] == 1
+        assert run.data.counts["train"]["b"] == 1
     shown(made)
 
 

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from example_runs import make_history, make_run
+from example_runs import changed, make_history, make_run
 
 from lightbox.base.errors import DataError
 from lightbox.base.words import said_in
@@ -85,7 +85,7 @@ def test_training_table_shows_what_a_set_stands_for():
 
 def test_a_diverged_run_keeps_no_epoch():
     lost = make_run(history=history(0.5), seed=1)
-    lost.record["result"] |= {"diverged": True, "best_epoch": 0}
+    lost = changed(lost, result={"diverged": True, "best_epoch": 0})
     assert math.isnan(kept_val_accuracy(lost))
     frame = training_table([make_run(), lost]).frame
     assert frame["Stopped by"].tolist() == ["early stopping", "diverged"]
@@ -116,9 +116,7 @@ def test_epoch_table_prints_every_epoch_and_marks_the_kept_one():
 def test_settings_that_vary_together_are_one_axis():
     titles = [axis.title for axis in axes_of(sets())]
     assert titles == ["Model", "Set"]
-    unnamed = sets()
-    for run in unnamed:
-        run.record["config"]["name"] = ""
+    unnamed = [changed(run, config={"name": ""}) for run in sets()]
     joined = axes_of(unnamed)[1]
     assert joined.title == "Learning rate, Batch, Epochs"
     assert joined.levels == ["0.0001, 32, 10", "0.001, 64, 15"]
@@ -250,7 +248,6 @@ def test_of_equal_val_accuracies_the_likelier_predictions_win():
 def test_no_runs_or_mixed_data_are_refused(show):
     with pytest.raises(DataError, match="no run to compare"):
         show([])
-    other = make_run("vgg16")
-    other.record["data"]["fingerprint"] = "other"
+    other = changed(make_run("vgg16"), data={"fingerprint": "other"})
     with pytest.raises(DataError, match="2 different data sets"):
         show([make_run(), other])

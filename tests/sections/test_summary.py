@@ -1,5 +1,6 @@
 """The summary reads executed notebooks of one report, and says what it lacks."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -83,7 +84,7 @@ def test_what_is_missing_is_said(home, tmp_path, monkeypatch):
     folder = tmp_path / "report"
     monkeypatch.setenv(REPORT, str(folder))
     other = store.find(home[0].id)
-    gone = Run("f" * 16, other.folder, other.record, other.history, other.predictions)
+    gone = replace(other, id="f" * 16)
     write_notebook(folder, "02_hyperparameters", [home[1], gone])
     found = summary.collect(section("02_hyperparameters", "04_model_zoo"))
     assert [run.id for run in found.runs["02_hyperparameters"]] == [home[1].id]

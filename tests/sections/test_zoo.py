@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from example_runs import make_run
+from example_runs import changed, make_run
 from matplotlib.figure import Figure as Drawing
 
 from lightbox.base.errors import DataError
@@ -50,9 +50,11 @@ def member(model, right, seconds, depth, **result):
         num_test=600,
         weights="none" if model in {"conv_model"} or "vit" in model else "X.Y",
     )
-    run.record["environment"] = {"hardware": "two cores"}
-    run.record["result"] |= {"train_seconds": seconds, "depth": depth} | result
-    return run
+    return changed(
+        run,
+        environment={"hardware": "two cores"},
+        result={"train_seconds": seconds, "depth": depth} | result,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def test_values_are_coerced(given, name, expected):
     ("given", "message"),
     [
         ({"learning_rat": 1e-3}, r"'learning_rat'; did you mean 'learning_rate'\?"),
-        ({"zzz": 1}, r"unknown parameter 'zzz'; there are dataset, data_dir"),
+        ({"zzz": 1}, r"unknown parameter 'zzz'; there are dataset, image_size"),
         ({"epochs": -1}, r"epochs = -1: .*greater than or equal to 1"),
         ({"epochs": 2.5}, r"epochs = 2.5: .*integer"),
         ({"epochs": True}, r"epochs = True: a number is needed"),

@@ -43,18 +43,18 @@ def rebuild(run: Any) -> tuple[nn.Module, str]:
     Raises:
         StoreError: The weights are damaged or gone, or are another network's.
     """
-    config, data = run.record["config"], run.record["data"]
+    config, data = run.config, run.data
     with _untouched_dice():
         network, head = models.build(
-            config["model"],
+            config.model,
             NO_WEIGHTS,
-            num_classes=1 if config["output"] == "sigmoid" else len(data["classes"]),
-            channels=data["channels"],
-            image_size=config["image_size"],
-            head_kind=config["head"],
+            num_classes=1 if config.output == "sigmoid" else len(data.classes),
+            channels=data.channels,
+            image_size=config.image_size,
+            head_kind=config.head,
         )
-    pretrained = config["weights"] != NO_WEIGHTS
-    if config["model"] in AUXILIARY and pretrained and data["channels"] == 3:
+    pretrained = config.weights != NO_WEIGHTS
+    if config.model in AUXILIARY and pretrained and data.channels == 3:
         # No part of the weights: such a network converts RGB inside.
         network.transform_input = True
     state = read_weights(run)

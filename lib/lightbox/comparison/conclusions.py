@@ -99,8 +99,8 @@ def random_features(runs: Sequence[Any]) -> Finding | None:
     blind = [
         run
         for run in runs
-        if run.record["config"]["weights"] == NO_WEIGHTS
-        and run.record["config"]["strategy"] == "feature_extraction"
+        if run.config.weights == NO_WEIGHTS
+        and run.config.strategy == "feature_extraction"
     ]
     if not blind:
         return None
@@ -118,7 +118,7 @@ def random_features(runs: Sequence[Any]) -> Finding | None:
 
 def limits(runs: Sequence[Any]) -> Finding:
     """Say what these seeds on this test set cannot show."""
-    seeds = sorted({run.record["config"]["seed"] for run in runs})
+    seeds = sorted({run.config.seed for run in runs})
     codes = patients(runs[0])
     images, groups = len(codes), len(set(codes))
     listed = ", ".join(map(str, seeds))

@@ -134,9 +134,9 @@ def _cell(found: Evidence, name: str) -> str:
 
 def _line(run: Any, found: Evidence, patients: Patients) -> dict[str, Any]:
     """Write a row at full precision."""
-    config = run.record["config"]
+    config = run.config
     keys = ("name", "model", "strategy", "weights", "loss", "seed")
-    line = {"run_id": run.id} | {key: config.get(key) for key in keys}
+    line = {"run_id": run.id} | {key: getattr(config, key) for key in keys}
     line |= {"images": patients.num_images, "patients": patients.count}
     for name in NAMES:
         low, high = found.bounds[name]

@@ -93,7 +93,7 @@ def answers(run: Any) -> pd.DataFrame:
         answer, in [0, 1]).
     """
     test = run.predictions[run.predictions["split"] == "test"]
-    columns = [test[f"prob_{name}"] for name in run.record["data"]["classes"]]
+    columns = [test[f"prob_{name}"] for name in run.data.classes]
     test = test[["image", "group", "label", "predicted"]].assign(
         sure=np.max(columns, axis=0)
     )
@@ -116,7 +116,7 @@ def pixels_of(dataset: Any, run: Any, images: list[str]) -> np.ndarray:
     Raises:
         DataError: If the run was made from other data, or an image is not in it.
     """
-    if dataset.fingerprint != run.record["data"]["fingerprint"]:
+    if dataset.fingerprint != run.data.fingerprint:
         raise DataError(
             f"run {run.id} was made from other images or another split than this "
             "section's; train it here, or open the data that it was made from"
@@ -127,19 +127,19 @@ def pixels_of(dataset: Any, run: Any, images: list[str]) -> np.ndarray:
         raise DataError(
             f"image {missing[0]!r} of run {run.id} is not in the data set; run again"
         )
-    config = run.record["config"]
-    decoded = dataset.pixels(config["image_size"], config["resize"], _filter(config))
+    config = run.config
+    decoded = dataset.pixels(config.image_size, config.resize, _filter(config))
     return np.asarray(decoded[[places[name] for name in images]])
 
 
-def _filter(config: dict[str, Any]) -> str:
+def _filter(config: Any) -> str:
     """Name the interpolation that training decoded with, as the weights have it."""
     from lightbox.networks.weights import preprocessing
 
     # A weights file is recorded with its hash, and its network's own preset holds.
-    weights = config["weights"].partition("@sha256:")
+    weights = config.weights.partition("@sha256:")
     given = "DEFAULT" if weights[1] else weights[0]
-    return preprocessing(config["model"], given, channels=3).interpolation
+    return preprocessing(config.model, given, channels=3).interpolation
 
 
 def show(axis: Any, image: np.ndarray) -> None:

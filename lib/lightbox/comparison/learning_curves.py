@@ -160,7 +160,7 @@ def _curve(axis: Any, group: Sequence[Any], measure: str, scale: float) -> None:
                 mean.index, low, high, color=color, alpha=BAND, linewidth=0
             )
     for run, history in zip(group, histories, strict=True):
-        best = run.record["result"]["best_epoch"]
+        best = run.result.best_epoch
         if measure == "loss" and overfitting(run):
             # What the sentence on the onset says, where the eye looks for it.
             axis.axvspan(

@@ -56,7 +56,7 @@ def rate_too_high(run: Any) -> Finding | None:
     rises = int(np.sum(np.diff(losses) > 0))
     if losses[-1] < losses[0] or 2 * rises < len(losses) - 1:
         return None
-    rate = run.record["config"]["learning_rate"]
+    rate = run.config.learning_rate
     return Finding(
         "rate_too_high",
         f"The train loss ended at {losses[-1]:.3f}, no lower than the {losses[0]:.3f} "
@@ -78,7 +78,7 @@ def rate_too_low(run: Any) -> Finding | None:
     creeping = (falls > 0).all() and falls.min() >= EVEN * falls.max()
     if not creeping or total > SLOW * losses[0]:
         return None
-    rate = run.record["config"]["learning_rate"]
+    rate = run.config.learning_rate
     return Finding(
         "rate_too_low",
         f"The train loss fell by {total:.3f} in all ({100 * total / losses[0]:.1f} %), "
@@ -92,7 +92,7 @@ def rate_too_low(run: Any) -> Finding | None:
 
 def val_too_small(run: Any) -> Finding | None:
     """Notice a val set on which no epoch could be told from the next."""
-    images = sum(run.record["data"]["counts"]["val"].values())
+    images = sum(run.data.counts["val"].values())
     width = interval_width(images)
     if images == 0 or width <= WIDEST:
         return None
@@ -108,8 +108,8 @@ def val_too_small(run: Any) -> Finding | None:
 
 def cut_batches(run: Any) -> Finding | None:
     """Say that the device's memory did not hold a batch at once."""
-    batch = run.record["config"]["batch_size"]
-    parts = run.record["result"].get("micro_batch") or batch
+    batch = run.config.batch_size
+    parts = run.result.micro_batch or batch
     if parts >= batch:
         return None
     return Finding(
@@ -134,7 +134,7 @@ Rule = Callable[[Any], Finding | None]
 
 def kept_epoch(run: Any) -> Finding:
     """Say which epoch's weights were tested."""
-    history, best = run.history, run.record["result"]["best_epoch"]
+    history, best = run.history, run.result.best_epoch
     row = history[history["epoch"] == best].iloc[0]
     total, loss, accuracy = len(history), row["val_loss"], row["val_accuracy"]
     return Finding(
@@ -157,16 +157,16 @@ def not_finite(run: Any) -> Finding | None:
     return Finding(
         "not_finite",
         f"From epoch {epoch} on the loss is not a finite number: the learning rate "
-        f"of {run.record['config']['learning_rate']:g} is too high for this run.",
+        f"of {run.config.learning_rate:g} is too high for this run.",
         f"自第 {epoch} 個週期起損失不是有限值：學習率 "
-        f"{run.record['config']['learning_rate']:g} 對此次訓練過高。",
+        f"{run.config.learning_rate:g} 對此次訓練過高。",
         {"epoch": epoch},
     )
 
 
 def diverged(run: Any) -> Finding:
     """Say that nothing was tested, when it ended and why."""
-    epochs, why = len(run.history), run.record["result"].get("message", "")
+    epochs, why = len(run.history), run.result.message
     return Finding(
         "diverged",
         f"Training diverged after {plural(epochs, 'whole epoch')}, so nothing was "
@@ -178,7 +178,7 @@ def diverged(run: Any) -> Finding:
 
 def overfitting(run: Any) -> Finding | None:
     """Notice a val loss that rises after the best epoch while train goes on down."""
-    history, best = run.history, run.record["result"]["best_epoch"]
+    history, best = run.history, run.result.best_epoch
     kept = history[history["epoch"] == best].iloc[0]
     last = history.iloc[-1]
     rise = last["val_loss"] - kept["val_loss"]
@@ -198,7 +198,7 @@ def overfitting(run: Any) -> Finding | None:
 
 def train_ahead(run: Any) -> Finding | None:
     """Notice a train accuracy well above val at the epoch that was kept."""
-    history, best = run.history, run.record["result"]["best_epoch"]
+    history, best = run.history, run.result.best_epoch
     kept = history[history["epoch"] == best].iloc[0]
     gap = kept["train_accuracy"] - kept["val_accuracy"]
     if not gap > GAP:
@@ -222,7 +222,7 @@ def swinging(run: Any) -> Finding | None:
     turns = int(np.sum(np.sign(big[1:]) != np.sign(big[:-1])))
     if turns < TURNS:
         return None
-    rate = run.record["config"]["learning_rate"]
+    rate = run.config.learning_rate
     return Finding(
         "swinging",
         f"The val loss swings: its steps of more than {100 * BOUNCE:.0f} % changed "
@@ -236,7 +236,7 @@ def swinging(run: Any) -> Finding | None:
 
 def never_above_majority(run: Any) -> Finding | None:
     """Notice a run whose val accuracy never beat the majority answer."""
-    answer, counts = majority_answer(run), run.record["data"]["counts"]["val"]
+    answer, counts = majority_answer(run), run.data.counts["val"]
     total = sum(counts.values())
     if total == 0:
         return None
@@ -255,30 +255,30 @@ def never_above_majority(run: Any) -> Finding | None:
 
 def stopped(run: Any) -> Finding:
     """Say what ended the training."""
-    config, result = run.record["config"], run.record["result"]
-    if result["stopped"] == "patience":
+    config, result = run.config, run.result
+    if result.stopped == "patience":
         return Finding(
             "stopped",
-            f"Early stopping ended it after {plural(config['patience'], 'epoch')} "
+            f"Early stopping ended it after {plural(config.patience, 'epoch')} "
             "without a lower val loss.",
-            f"驗證損失連續 {config['patience']} 個週期未再降低，提早停止。",
-            {"by": "patience", "patience": config["patience"]},
+            f"驗證損失連續 {config.patience} 個週期未再降低，提早停止。",
+            {"by": "patience", "patience": config.patience},
         )
     return Finding(
         "stopped",
-        f"It ended at the limit of {plural(config['epochs'], 'epoch')}.",
-        f"訓練到上限 {config['epochs']} 個週期為止。",
-        {"by": "epochs", "epochs": config["epochs"]},
+        f"It ended at the limit of {plural(config.epochs, 'epoch')}.",
+        f"訓練到上限 {config.epochs} 個週期為止。",
+        {"by": "epochs", "epochs": config.epochs},
     )
 
 
 def still_improving(run: Any) -> Finding | None:
     """Notice a run that the epoch limit cut off while val loss still fell."""
-    history, result = run.history, run.record["result"]
-    if result["stopped"] != "epochs" or len(history) < 2:
+    history, result = run.history, run.result
+    if result.stopped != "epochs" or len(history) < 2:
         return None
     fall = float(history["val_loss"].iloc[-2] - history["val_loss"].iloc[-1])
-    if result["best_epoch"] != history["epoch"].iloc[-1] or not fall > 0:
+    if result.best_epoch != history["epoch"].iloc[-1] or not fall > 0:
         return None
     return Finding(
         "still_improving",
@@ -316,7 +316,7 @@ def read_curves(run: Any) -> list[Finding]:
     Returns:
         What the rules found, in the order of `RULES`.
     """
-    if run.record["result"].get("diverged"):
+    if run.result.diverged:
         return [diverged(run)]
     return [found for rule in RULES if (found := rule(run)) is not None]
 

@@ -246,7 +246,7 @@ def reliability_diagram(
         for title, each in zip(titles_of(names, wide), found, strict=True)
     ]
     # No answer of K classes is less sure than 1 / K.
-    start = math.floor(BINS / len(runs[0].record["data"]["classes"])) / BINS
+    start = math.floor(BINS / len(runs[0].data.classes)) / BINS
     lines = 1 + max(title.count("\n") for title in titles)
     with theme(*names, *terms.values()):
         width = min(WIDTH, max(3.0, WIDEST * columns))
@@ -390,7 +390,7 @@ def calibration_table(runs: Sequence[Any], *, label: str = "tbl-calibration") ->
     for head, group in zip(heads(first, brief=True), groups, strict=True):
         lines = [recalibrate(run) for run in group]
         full += [
-            {"run_id": run.id, "seed": run.record["config"]["seed"]} | line
+            {"run_id": run.id, "seed": run.config.seed} | line
             for run, line in zip(group, lines, strict=True)
         ]
         cells = {

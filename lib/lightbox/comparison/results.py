@@ -77,12 +77,12 @@ def results_frame(runs: Sequence[Any]) -> pd.DataFrame:
     """
     rows = []
     for run in runs:
-        config, result = run.record["config"], run.record["result"]
+        config, result = run.config, run.result
         scores = score_run(run, "test")
         row = {"run_id": run.id}
-        row |= {key: config[key] for key in ("model", "strategy", "weights")}
-        row |= {key: config[key] for key in ("image_size", "seed")}
-        row |= {key: result[key] for key in ("epochs_run", "best_epoch")}
+        row |= {key: getattr(config, key) for key in ("model", "strategy", "weights")}
+        row |= {key: getattr(config, key) for key in ("image_size", "seed")}
+        row |= {key: getattr(result, key) for key in ("epochs_run", "best_epoch")}
         row |= {
             "test_accuracy": scores["accuracy"],
             "test_accuracy_low": scores.low,
@@ -90,7 +90,7 @@ def results_frame(runs: Sequence[Any]) -> pd.DataFrame:
         }
         row |= {f"test_{name}": scores[name] for name in METRICS}
         row |= {
-            key: result[key]
+            key: getattr(result, key)
             for key in ("train_seconds", "parameters", "trainable_parameters")
         }
         rows.append(row)
@@ -138,9 +138,9 @@ def results_table(
     for head, group in zip(named, groups, strict=True):
         tested = finished(group)
         scores = [score_run(run, "test") for run in tested]
-        results = [run.record["result"] for run in group]
+        results = [run.result for run in group]
         # What a run cost that came to nothing is no cost of a result.
-        seconds = [run.record["result"]["train_seconds"] for run in tested]
+        seconds = [run.result.train_seconds for run in tested]
         row = dict(head)
         if seeds:
             row[terms["seeds" if several else "seed"]] = _seeds(group, several)
@@ -149,8 +149,8 @@ def results_table(
         if tested:
             row |= {terms[name]: spread(values[name], 3) for name in METRICS}
             row[terms["time"]] = spread(seconds, 1)
-        row[terms["parameters"]] = millions(results[0]["parameters"])
-        row[terms["trainable"]] = millions(results[0]["trainable_parameters"])
+        row[terms["parameters"]] = millions(results[0].parameters)
+        row[terms["trainable"]] = millions(results[0].trainable_parameters)
         rows.append(row)
         means = {accuracy: [each["accuracy"] for each in scores]}
         means |= {terms[name]: values[name] for name in METRICS}
@@ -168,9 +168,9 @@ def results_table(
         | {terms[name]: spread([baseline[name]], 3) for name in METRICS}
     )
     shown = pd.DataFrame(rows).fillna(ABSENT)
-    data = runs[0].record["data"]
+    data = runs[0].data
     caption = terms["caption_comparison"].format(
-        images=baseline.num_images, positive=data["positive"] or terms["each_class"]
+        images=baseline.num_images, positive=data.positive or terms["each_class"]
     )
     if several:
         caption += terms["caption_seeds"]
@@ -201,20 +201,20 @@ def _seeds(group: Sequence[Any], several: bool) -> str:
     """Count the seeds of a row, or name the one, where no row has more."""
     if several:
         return str(len(group))
-    return str(group[0].record["config"]["seed"])
+    return str(group[0].config.seed)
 
 
 def _full(runs: Sequence[Any], answer: str, baseline: Any) -> pd.DataFrame:
     """Write a row a run at full precision."""
     frame = results_frame(runs)
-    configs = [run.record["config"] for run in runs]
+    configs = [run.config for run in runs]
     # Every setting that is told by a word of its own; gamma is told with its loss.
     keys = [key for key in varying(runs) if key not in COLUMNS]
     keys += ["gamma"] if "loss" in keys else []
-    if len({config.get("name", "") for config in configs}) > 1:
+    if len({config.name for config in configs}) > 1:
         keys.insert(0, "name")
     for key in keys:
-        values = [config.get(key) for config in configs]
+        values = [getattr(config, key) for config in configs]
         frame[key] = [
             ";".join(map(str, value)) if isinstance(value, list | tuple) else value
             for value in values
@@ -270,7 +270,7 @@ def per_class(
     names = ("sensitivity", "specificity", "precision", "f1", "auroc")
     rows, full = [], []
     for run in runs:
-        config, scores = run.record["config"], score_run(run, split)
+        config, scores = run.config, score_run(run, split)
         for _, line in scores.per_class.iterrows():
             row = {
                 terms["model"]: model_name(config["model"]),

@@ -54,7 +54,7 @@ def roc_curves(runs: Sequence[Any], *, label: str = "fig-roc") -> Figure | Prose
     check_same_data(runs)
     terms, groups = seeing_words(), seed_groups(runs)
     test = _test(runs[0])
-    positive, classes = positive_class(runs[0]), runs[0].record["data"]["classes"]
+    positive, classes = positive_class(runs[0]), runs[0].data.classes
     asked = [positive] if positive else classes
     kept = [name for name in asked if 0 < (test["label"] == name).sum() < len(test)]
     if not kept:

@@ -23,7 +23,7 @@ def check_same_data(runs: Sequence[Any]) -> None:
     """
     if not runs:
         raise DataError("no run to compare; train at least one model and strategy")
-    prints = {run.record["data"]["fingerprint"] for run in runs}
+    prints = {run.data.fingerprint for run in runs}
     if len(prints) > 1:
         raise DataError(
             f"runs on {len(prints)} different data sets cannot be compared; choose "
@@ -55,7 +55,7 @@ def has_diverged(run: Any) -> bool:
     Returns:
         What its record says.
     """
-    return bool(run.record["result"].get("diverged"))
+    return run.diverged
 
 
 def finished(runs: Sequence[Any]) -> list[Any]:

@@ -98,11 +98,11 @@ def heads(runs: Sequence[Any], *, brief: bool = False) -> list[dict[str, str]]:
     labels = set_names(runs) or [""] * len(runs)
     if brief and any(labels):
         extra = [key for key in extra if not _follows(runs, key, labels)]
-    strategies = {run.record["config"]["strategy"] for run in runs}
+    strategies = {run.config.strategy for run in runs}
     rows = []
     for run, label in zip(runs, labels, strict=True):
-        config = run.record["config"]
-        row = {terms["model"]: model_name(config["model"])}
+        config = run.config
+        row = {terms["model"]: model_name(config.model)}
         if len(strategies) > 1 or len(runs) == 1:
             row[terms["strategy"]] = strategy_name(config["strategy"])
         if label:

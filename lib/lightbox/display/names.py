@@ -109,11 +109,10 @@ def setting(run: Any, key: str) -> str:
 
     Returns:
         The value; weights without the model, which another word already names,
-        the focal loss with its gamma, an empty text where the record, of an older
-        release, has no such setting.
+        the focal loss with its gamma, an empty text for None.
     """
-    config = run.record["config"]
-    value = config.get(key)
+    config = run.config
+    value = getattr(config, key)
     if value is None:
         return ""
     if key == "weights":
@@ -165,7 +164,7 @@ def seed_groups(runs: Sequence[Any]) -> list[list[Any]]:
     """
     groups: dict[str, list[Any]] = {}
     for run in runs:
-        config = {k: v for k, v in run.record["config"].items() if k != "seed"}
+        config = run.config.model_dump(exclude={"seed"})
         key = json.dumps(config, sort_keys=True, default=str)
         groups.setdefault(key, []).append(run)
     return list(groups.values())
@@ -180,7 +179,7 @@ def set_names(runs: Sequence[Any]) -> list[str] | None:
     Returns:
         A label a run; None where a run has none, or all have the same.
     """
-    names = [run.record["config"].get("name", "") for run in runs]
+    names = [run.config.name for run in runs]
     return names if all(names) and len(set(names)) > 1 else None
 
 

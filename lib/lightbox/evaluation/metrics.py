@@ -148,9 +148,9 @@ def score_run(run: Any, split: str = "test") -> Scores:
     Returns:
         The scores.
     """
-    data = run.record["data"]
+    data = run.data
     rows = run.predictions[run.predictions["split"] == split]
-    return score(rows, data["classes"], data["positive"])
+    return score(rows, data.classes, data.positive)
 
 
 def _per_class(
@@ -216,8 +216,8 @@ def majority_answer(run: Any) -> str:
     Returns:
         The class; the first in class order where several are equally frequent.
     """
-    counts = run.record["data"]["counts"]["train"]
-    return max(run.record["data"]["classes"], key=lambda name: counts.get(name, 0))
+    counts = run.data.counts["train"]
+    return max(run.data.classes, key=lambda name: counts.get(name, 0))
 
 
 def score_majority(run: Any, split: str = "test") -> Scores:
@@ -233,13 +233,13 @@ def score_majority(run: Any, split: str = "test") -> Scores:
     Returns:
         The scores of the constant answer.
     """
-    data = run.record["data"]
-    counts = [data["counts"]["train"].get(name, 0) for name in data["classes"]]
+    data = run.data
+    counts = [data.counts["train"].get(name, 0) for name in data.classes]
     rows = run.predictions[run.predictions["split"] == split].copy()
     rows["predicted"] = majority_answer(run)
-    for name, count in zip(data["classes"], counts, strict=True):
+    for name, count in zip(data.classes, counts, strict=True):
         rows[f"prob_{name}"] = count / sum(counts)
-    return score(rows, data["classes"], data["positive"])
+    return score(rows, data.classes, data.positive)
 
 
 def best_run(runs: Sequence[Any]) -> int:

@@ -79,9 +79,9 @@ def split_arrays(run: Any, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarr
     Raises:
         DataError: As `checked_arrays`.
     """
-    data = run.record["data"]
+    data = run.data
     rows = run.predictions[run.predictions["split"] == split]
-    return checked_arrays(rows, data["classes"], data["positive"])
+    return checked_arrays(rows, data.classes, data.positive)
 
 
 def image_nll(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -152,11 +152,11 @@ def run_arrays(run: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, int | None
         Labels and answers as positions of classes, (N,) of int, probabilities,
         (N, K), and the position of the positive class of two, else None.
     """
-    data = run.record["data"]
-    classes = [str(name) for name in data["classes"]]
-    arrays = checked_arrays(sorted_test(run), classes, data["positive"])
-    binary = len(classes) == 2 and data["positive"] is not None
-    return *arrays, classes.index(data["positive"]) if binary else None
+    data = run.data
+    classes = [str(name) for name in data.classes]
+    arrays = checked_arrays(sorted_test(run), classes, data.positive)
+    binary = len(classes) == 2 and data.positive is not None
+    return *arrays, classes.index(data.positive) if binary else None
 
 
 def sorted_test(run: Any) -> pd.DataFrame:

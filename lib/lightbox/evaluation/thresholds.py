@@ -86,10 +86,10 @@ def positive_class(run: Any) -> str | None:
     Returns:
         The positive class, else the last of two; None with more than two.
     """
-    data = run.record["data"]
-    if len(data["classes"]) != 2:
+    data = run.data
+    if len(data.classes) != 2:
         return None
-    return str(data["positive"] or data["classes"][-1])
+    return str(data.positive or data.classes[-1])
 
 
 def threshold_of(run: Any) -> Threshold | None:
@@ -123,7 +123,7 @@ def moved(run: Any, threshold: float) -> pd.Series:
         The class answered for each test image, by image name.
     """
     name = positive_class(run)
-    other = next(c for c in run.record["data"]["classes"] if c != name)
+    other = next(c for c in run.data.classes if c != name)
     test = run.predictions[run.predictions["split"] == "test"].set_index("image")
     called = test[f"prob_{name}"] >= threshold
     return called.map({True: name, False: other})
@@ -159,6 +159,6 @@ def score_moved(run: Any, threshold: float) -> Scores:
     answers = moved(run, threshold).loc[test["image"]].to_numpy()
     return score(
         test.assign(predicted=answers),
-        run.record["data"]["classes"],
+        run.data.classes,
         positive_class(run),
     )

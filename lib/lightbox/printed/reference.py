@@ -19,7 +19,7 @@ def _score(name: str) -> Own:
 
 
 def _result(name: str) -> Own:
-    return lambda run: run.record["result"][name]
+    return lambda run: getattr(run.result, name)
 
 
 def _history(column: str, what: Callable[[pd.Series], float]) -> Own:
@@ -27,9 +27,7 @@ def _history(column: str, what: Callable[[pd.Series], float]) -> Own:
 
 
 def _per_second(name: str, scale: float) -> Own:
-    return lambda run: (
-        scale * score_run(run)[name] / run.record["result"]["train_seconds"]
-    )
+    return lambda run: scale * score_run(run)[name] / run.result.train_seconds
 
 
 def _above(share: float) -> Own:
@@ -106,7 +104,7 @@ QUANTITIES: dict[str, tuple[tuple[str, str], float, int, Own]] = {
         ("Best epoch (from 0)", "最佳週期（從 0 起）"),
         1,
         0,
-        lambda run: run.record["result"]["best_epoch"] - 1,
+        lambda run: run.result.best_epoch - 1,
     ),
     "epochs_run": (("Epochs run", "執行週期數"), 1, 0, _result("epochs_run")),
 }
@@ -180,7 +178,7 @@ def reference_table(
                 "zh": "本研究並非重現既有報告，因此沒有可並列的參考值。",
             }[language()]
         )
-    kept = [run for run in runs if not run.record["result"]["diverged"]]
+    kept = [run for run in runs if not run.result.diverged]
     found = match(rows, kept, section.settings.split_by)
     return _table(rows, found, section, label)
 
@@ -221,8 +219,8 @@ def differences(row: pd.Series, run: Any, split_by: str) -> list:
     Returns:
         Clauses such as `image size 64, not 150`.
     """
-    config, counts = run.record["config"], run.record["data"]["counts"]
-    own = dict(config) | {"split_by": split_by}
+    config, counts = run.config, run.data.counts
+    own = config.model_dump() | {"split_by": split_by}
     own |= {f"{split}_images": sum(counts[split].values()) for split in counts}
     found = []
     for key, words in PROTOCOL.items():
@@ -250,10 +248,10 @@ def _same(key: str, stated: Any, own: Any) -> bool:
 
 def _fits(row: pd.Series, run: Any) -> bool:
     """Say whether a run may stand for a row."""
-    config = run.record["config"]
+    own = {key: getattr(run.config, key) for key in KEYS}
     return all(
-        pd.isna(row.get(key)) or not config[key] or row[key] == config[key]
-        for key in KEYS
+        pd.isna(row.get(key)) or not value or row[key] == value
+        for key, value in own.items()
     )
 
 

@@ -45,10 +45,10 @@ def list_() -> None:
         table.add_column(name, justify="right")
     table.add_column("state")
     for run in _all():
-        config, result = run.record["config"], run.record["result"]
+        config, result = run.config, run.result
         row = [run.id, run.record["environment"]["finished"][:16].replace("T", " ")]
-        row += [config["dataset"], config["model"], config["strategy"], config["name"]]
-        row += [str(result["epochs_run"]), f"{result['train_seconds']:.1f}"]
+        row += [config.dataset, config.model, config.strategy, config.name]
+        row += [str(result.epochs_run), f"{result.train_seconds:.1f}"]
         row += [f"{_size(run.folder) / 1e6:.1f}"]
         row += ["diverged" if run.diverged else "finished"]
         table.add_row(*map(escape, row))

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from lightbox.settings.parameters import RunSettings
 
 # The version of the training procedure. Whoever changes what a run computes (its
 # data pipeline, network, loop, loss or scores) raises it, with a line of history;
@@ -14,43 +15,7 @@ PROCEDURE = 1
 ID_LENGTH = 16  # hex digits: 64 bits, no collision among any number of course runs
 
 
-@dataclass(frozen=True)
-class Config:
-    """Everything a run is a function of, besides the data and the procedure.
-
-    The fields are those of the parameters, with no `auto` left in them, `weights`
-    named in full, and `name` the label of a set, which the id does not depend on.
-    """
-
-    dataset: str
-    model: str
-    strategy: str
-    first_trainable: str | None
-    frozen: tuple[str, ...]
-    first_layer: str
-    head: str
-    output: str
-    weights: str
-    image_size: int
-    resize: str
-    loss: str
-    gamma: float
-    optimizer: str
-    momentum: float
-    schedule: str
-    augmentation: str
-    sampling: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    patience: int
-    seed: int
-    device: str
-    precision: str
-    name: str = ""
-
-
-def run_id(config: Config, fingerprint: str) -> str:
+def run_id(config: RunSettings, fingerprint: str) -> str:
     """Name a run by what it is a function of.
 
     Args:
@@ -60,8 +25,7 @@ def run_id(config: Config, fingerprint: str) -> str:
     Returns:
         Hex digits.
     """
-    settings = asdict(config)
-    del settings["name"]
+    settings = config.model_dump(exclude={"name"})
     return digest({**settings, "data": fingerprint, "procedure": PROCEDURE})
 
 

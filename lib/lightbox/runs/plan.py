@@ -6,11 +6,12 @@ from typing import Any
 from lightbox.networks import models
 from lightbox.networks.freezing import trainable_layers
 from lightbox.networks.weights import NO_WEIGHTS, weights_name
-from lightbox.runs.config import Config
 from lightbox.settings.parameters import (
     FocalParameters,
     HyperParameters,
+    RunSettings,
     TrainingParameters,
+    TrainingSettings,
     vary,
 )
 from lightbox.training.devices import resolve
@@ -45,7 +46,7 @@ def variants(settings: TrainingParameters) -> list[tuple[str, TrainingParameters
     return [(str(c.get("name", "")), vary(settings, c)) for c in changes]
 
 
-def configurations(settings: TrainingParameters) -> list[tuple[Config, str]]:
+def configurations(settings: TrainingParameters) -> list[tuple[RunSettings, str]]:
     """List the runs of a section.
 
     Args:
@@ -55,39 +56,23 @@ def configurations(settings: TrainingParameters) -> list[tuple[Config, str]]:
         Pairs of a configuration, with no `auto` left in it, and its weights as
         typed: every variant, model, strategy and seed, each run once.
     """
-    found: dict[Config, str] = {}
+    found: dict[RunSettings, str] = {}
     for name, variant in variants(settings):
         compute = resolve(variant.device, variant.precision)
+        shared = {key: getattr(variant, key) for key in TrainingSettings.model_fields}
         seeds = variant.seeds or [variant.seed]
         for model, strategy, seed in product(variant.models, variant.strategies, seeds):
-            partial = strategy == "partial"
-            config = Config(
-                dataset=variant.dataset,
-                model=model,
-                strategy=strategy,
-                first_trainable=variant.first_trainable if partial else None,
-                frozen=tuple(variant.frozen) if partial else (),
-                first_layer=variant.first_layer,
-                head=variant.head,
-                output=variant.output,
-                weights=weights_name(model, variant.weights),
-                image_size=variant.image_size,
-                resize=variant.resize,
-                loss=variant.loss,
-                gamma=variant.gamma if variant.loss == "focal" else 0.0,
-                optimizer=variant.optimizer,
-                momentum=variant.momentum,
-                schedule=variant.schedule,
-                augmentation=variant.augmentation,
-                sampling=variant.sampling,
-                epochs=variant.epochs,
-                batch_size=variant.batch_size,
-                learning_rate=variant.learning_rate,
-                patience=variant.patience,
-                seed=seed,
-                device=compute.device,
-                precision=compute.precision,
-                name=name,
+            config = RunSettings(
+                **shared
+                | {
+                    "model": model,
+                    "strategy": strategy,
+                    "name": name,
+                    "weights": weights_name(model, variant.weights),
+                    "seed": seed,
+                    "device": compute.device,
+                    "precision": compute.precision,
+                }
             )
             found.setdefault(config, variant.weights)
     return list(found.items())

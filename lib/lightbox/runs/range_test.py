@@ -8,8 +8,8 @@ from lightbox.base.errors import ParameterError
 from lightbox.base.progress import track
 from lightbox.data.dataset import Dataset
 from lightbox.networks.freezing import train_mode
-from lightbox.runs.config import Config
 from lightbox.runs.train import prepare
+from lightbox.settings.parameters import RunSettings
 from lightbox.training.devices import Compute
 from lightbox.training.losses import Focal
 from lightbox.training.optimizers import make_optimizer
@@ -18,7 +18,7 @@ LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 60
 DIVERGED = 4.0  # times the lowest loss so far: beyond it nothing is learnt
 
 
-def range_test(config: Config, dataset: Dataset, *, weights: str) -> pd.DataFrame:
+def range_test(config: RunSettings, dataset: Dataset, *, weights: str) -> pd.DataFrame:
     """Train for one short pass while the rate grows geometrically.
 
     Args:

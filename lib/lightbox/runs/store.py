@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from lightbox.base import paths
 from lightbox.base.files import StoreError, checksum, set_aside, sync_folder, writing
+from lightbox.settings.parameters import RunSettings
 
 RECORD, HISTORY, PREDICTIONS, MODEL = (
     "run.json",
@@ -132,29 +133,125 @@ def _write_weights(path: Path, state: dict[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
+class DataRecord:
+    """What data a run saw.
+
+    Attributes:
+        fingerprint: Of files, labels and split.
+        classes: Their names, in the order of the outputs.
+        positive: The class that is looked for, or None.
+        channels: 1 or 3.
+        counts: Images by split, then by class.
+        notes: What was noticed when the data were read.
+    """
+
+    fingerprint: str
+    classes: tuple[str, ...]
+    positive: str | None
+    channels: int
+    counts: dict[str, dict[str, int]]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to; None where it was not measured, as in older records.
+
+    Attributes:
+        best_epoch: The epoch whose weights were tested, from 1; 0 of a diverged run.
+        epochs_run: Finished ones.
+        stopped: `epochs`, `patience` or `divergence`.
+        diverged: Whether its loss left the finite numbers: then nothing was tested.
+        message: Why it diverged, and what to do.
+        train_seconds: Of features and epochs.
+        feature_seconds: Of the features of train and val.
+        micro_batch: The most images that went through the network at once.
+        train_images_per_second: Without validation.
+        inference_images_per_second: Of vectors where the features are constants.
+        peak_memory_bytes: Of the process or the GPU.
+        flops: Of one image, a multiply-add as 2.
+        depth: Convolution and linear layers on the longest path.
+        parameters: All of the network's.
+        trainable_parameters: Those that took gradients.
+    """
+
+    best_epoch: int = 0
+    epochs_run: int = 0
+    stopped: str = "epochs"
+    diverged: bool = False
+    message: str = ""
+    train_seconds: float = 0.0
+    feature_seconds: float = 0.0
+    micro_batch: int | None = None
+    train_images_per_second: float | None = None
+    inference_images_per_second: float | None = None
+    peak_memory_bytes: int | None = None
+    flops: int | None = None
+    depth: int | None = None
+    parameters: int = 0
+    trainable_parameters: int = 0
+
+
+@dataclass(frozen=True)
 class Run:
     """A finished run, read from its folder.
 
     Attributes:
-        id: The hash of configuration, data and code.
+        id: The hash of configuration, data and procedure.
         folder: Where it lies.
-        record: `run.json`: config, data, result, frozen, environment.
+        config: What it was made from.
+        data: The data that it saw.
+        result: What it came to.
         history: One row per epoch; none where the first epoch diverged.
         predictions: One row per val and test image; none of a diverged run.
+        record: `run.json` as it was read, for the rest: frozen, input, environment.
         reused: Whether it was in the store already.
     """
 
     id: str
     folder: Path
-    record: dict[str, Any]
+    config: RunSettings
+    data: DataRecord
+    result: Result
     history: pd.DataFrame
     predictions: pd.DataFrame
+    record: dict[str, Any]
     reused: bool = False
+
+    @classmethod
+    def from_record(
+        cls,
+        identity: str,
+        folder: Path,
+        record: dict[str, Any],
+        history: pd.DataFrame,
+        predictions: pd.DataFrame,
+        *,
+        reused: bool = False,
+    ) -> "Run":
+        """Give `run.json` its types; what an older one lacks takes its default.
+
+        Raises:
+            ValueError: The record holds what no version of Lightbox has written.
+        """
+        data = record["data"]
+        data = data | {key: tuple(data.get(key, ())) for key in ("classes", "notes")}
+        return cls(
+            identity,
+            folder,
+            RunSettings(**record["config"]),
+            DataRecord(**data),
+            Result(**record["result"]),
+            history,
+            predictions,
+            record,
+            reused,
+        )
 
     @property
     def diverged(self) -> bool:
         """Whether its loss left the finite numbers: then nothing was tested."""
-        return bool(self.record["result"]["diverged"])
+        return self.result.diverged
 
 
 def find(identity: str) -> Run | None:
@@ -182,7 +279,9 @@ def find(identity: str) -> Run | None:
             if history.empty:  # of which pandas cannot tell that they are numbers
                 history = history.astype(float)
             predictions = read_predictions(folder / PREDICTIONS)
-            return Run(identity, folder, record, history, predictions, reused=True)
+            return Run.from_record(
+                identity, folder, record, history, predictions, reused=True
+            )
     except FileNotFoundError:
         return None  # another process has just set it aside
     except (OSError, ValueError) as error:
@@ -212,7 +311,7 @@ def read_weights(run: Run) -> dict[str, Any]:
         StoreError: The run diverged and kept none; or the file is damaged, and the
             run was set aside: its section trains it again.
     """
-    if run.record["result"]["diverged"]:
+    if run.diverged:
         raise StoreError(f"run {run.id} diverged, so it kept no weights")
     path = run.folder / MODEL
     with writing(f"the weights of run {run.id}", path.parent, verb="read from"):
@@ -329,4 +428,4 @@ def write(
             f"run {identity} was written to {paths.runs()} and is not there, or not "
             "whole: is the disk or Drive still there? Then run again"
         )
-    return Run(run.id, run.folder, run.record, run.history, run.predictions)
+    return replace(run, reused=False)

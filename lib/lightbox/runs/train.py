@@ -6,7 +6,7 @@ of each image, so feature extraction costs one forward pass over the data.
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,11 @@ from lightbox.networks.freezing import (
 )
 from lightbox.networks.weights import preprocessing
 from lightbox.runs import store
-from lightbox.runs.config import PROCEDURE, Config, digest, run_id
+from lightbox.runs.config import PROCEDURE, digest, run_id
 from lightbox.runs.environment import PeakMemory, environment
 from lightbox.runs.plan import configurations
 from lightbox.runs.store import Run, find, forget_unfinished, locked
-from lightbox.settings.parameters import TrainingParameters
+from lightbox.settings.parameters import RunSettings, TrainingParameters
 from lightbox.training import losses
 from lightbox.training.batches import Examples, Images, Vectors, light
 from lightbox.training.devices import Compute, seed_everything
@@ -60,7 +60,7 @@ class Prepared:
 
 
 def prepare(
-    config: Config, dataset: Dataset, *, weights: str, compute: Compute
+    config: RunSettings, dataset: Dataset, *, weights: str, compute: Compute
 ) -> Prepared:
     """Build the network under its seed, freeze it, and decode or map the images.
 
@@ -125,7 +125,7 @@ def scored_nothing(classes: Sequence[str]) -> pd.DataFrame:
 def score_images(
     network: nn.Module,
     examples: Examples,
-    config: Config,
+    config: RunSettings,
     dataset: Dataset,
     compute: Compute,
 ) -> pd.DataFrame:
@@ -167,7 +167,7 @@ def score_images(
 
 
 def vectors(
-    config: Config,
+    config: RunSettings,
     dataset: Dataset,
     network: nn.Module,
     head: str,
@@ -228,7 +228,7 @@ EPOCH = (
 )
 
 
-def label(config: Config) -> str:
+def label(config: RunSettings) -> str:
     """Name a run in progress lines.
 
     Args:
@@ -243,7 +243,7 @@ def label(config: Config) -> str:
     return " ".join(filter(None, words))
 
 
-def train(identity: str, config: Config, dataset: Dataset, *, weights: str) -> Run:
+def train(identity: str, config: RunSettings, dataset: Dataset, *, weights: str) -> Run:
     """Train, test the best epoch's weights once, and write everything down.
 
     A loss that is not finite ends the run, not the study: it is written down as
@@ -306,7 +306,7 @@ def train(identity: str, config: Config, dataset: Dataset, *, weights: str) -> R
     seen = len(outcome.history) * len(dataset.subset("train"))
     record = {
         "id": identity,
-        "config": asdict(config),
+        "config": config.model_dump(),
         "data": _data_record(dataset),
         "result": {
             "best_epoch": outcome.best_epoch,
@@ -355,7 +355,7 @@ class _Outcome:
 def _fit(
     network: nn.Module,
     examples: Examples,
-    config: Config,
+    config: RunSettings,
     dataset: Dataset,
     training: set[str],
     compute: Compute,
@@ -452,16 +452,16 @@ def run_all(settings: TrainingParameters, dataset: Dataset) -> list[Run]:
     for config, weights in configurations(settings):
         check_output(config, dataset)
         run = run_one(config, dataset, weights=weights)
-        seconds = run.record["result"]["train_seconds"]
+        seconds = run.result.train_seconds
         state = "reused, trained earlier" if run.reused else "trained"
         print(f"{label(config)}: {state} in {seconds:.1f} s ({run.id})")
         if run.diverged:
-            print(f"{label(config)}: diverged: {run.record['result']['message']}")
+            print(f"{label(config)}: diverged: {run.result.message}")
         runs.append(run)
     return runs
 
 
-def run_one(config: Config, dataset: Dataset, *, weights: str) -> Run:
+def run_one(config: RunSettings, dataset: Dataset, *, weights: str) -> Run:
     """Give a run, from the store or by training it.
 
     Args:
@@ -482,11 +482,10 @@ def run_one(config: Config, dataset: Dataset, *, weights: str) -> Run:
         # Also where a process was killed between the run's end and this line.
         forget_unfinished(identity)
     # A run may be kept under another set's label: the id does not depend on it.
-    run.record["config"]["name"] = config.name
-    return run
+    return replace(run, config=run.config.model_copy(update={"name": config.name}))
 
 
-def check_output(config: Config, dataset: Dataset) -> None:
+def check_output(config: RunSettings, dataset: Dataset) -> None:
     """Refuse a single output where there are not two classes.
 
     Args:

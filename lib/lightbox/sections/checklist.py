@@ -315,8 +315,8 @@ def _imbalance(facts: Facts) -> Said:
     if labels.empty:
         return None
     most, share = labels.index[0], 100 * labels.iloc[0] / labels.sum()
-    ways = {run.record["config"]["loss"] for run in facts.runs}
-    ways |= {f"{run.record['config']['sampling']} sampling" for run in facts.runs}
+    ways = {run.config.loss for run in facts.runs}
+    ways |= {f"{run.config.sampling} sampling" for run in facts.runs}
     used = ", ".join(sorted(ways)) or "–"
     return (
         f"{share:.1f} % of train is {most}; losses and sampling: {used}",
@@ -376,7 +376,7 @@ ANSWERS: dict[str, Callable[[Facts], Said]] = {
 
 def _values(facts: Facts, key: str) -> str:
     """Name the values of a setting over all runs."""
-    values = dict.fromkeys(str(run.record["config"].get(key)) for run in facts.runs)
+    values = dict.fromkeys(str(getattr(run.config, key)) for run in facts.runs)
     return ", ".join(values)
 
 
@@ -434,10 +434,7 @@ def _preprocessing(facts: Facts) -> Said:
 
 
 def _model(facts: Facts) -> Said:
-    sizes = {
-        model_name(run.record["config"]["model"]): run.record["result"]["parameters"]
-        for run in facts.runs
-    }
+    sizes = {model_name(run.config.model): run.result.parameters for run in facts.runs}
     named = ", ".join(f"{name} ({count / 1e6:.1f} M)" for name, count in sizes.items())
     heads, outputs = _values(facts, "head"), _values(facts, "output")
     return (
@@ -514,7 +511,7 @@ def _metrics(facts: Facts) -> Said:
 
 
 def _seeds(facts: Facts) -> list[int]:
-    return sorted({run.record["config"]["seed"] for run in facts.runs})
+    return sorted({run.config.seed for run in facts.runs})
 
 
 def _uncertainty(facts: Facts) -> Said:

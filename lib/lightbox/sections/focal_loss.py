@@ -152,7 +152,7 @@ def loss_heads(runs: Sequence[Any]) -> list[dict[str, str]]:
     for run, config in zip(runs, configs, strict=True):
         row = {}
         if several["model"]:
-            row[terms["model"]] = model_name(config["model"])
+            row[terms["model"]] = model_name(config.model)
         if several["strategy"]:
             row[terms["strategy"]] = strategy_name(config["strategy"])
         row[terms["loss_kind"]] = setting(run, "loss")
@@ -188,9 +188,9 @@ def yardstick(runs: Sequence[Any], *, label: str = "tbl-yardstick") -> Table:
             row[terms[name]] = spread([each[name] for each in scores], 3)
         rows.append(row)
         for run, each in zip(group, scores, strict=True):
-            config = run.record["config"]
+            config = run.config
             line = {"run_id": run.id} | {
-                key: config.get(key)
+                key: getattr(config, key)
                 for key in ("model", "strategy", "loss", "gamma", "seed")
             }
             names = ("accuracy", "balanced_accuracy", "auroc", "nll", "brier", "ece")
@@ -351,7 +351,7 @@ def compare_losses(runs: Sequence[Any]) -> list[Pair]:
         A pair for each run of another loss that has its cross-entropy run, with
         exact McNemar p-values adjusted by Holm over all of them.
     """
-    bases = {_rest(r): r for r in runs if r.record["config"].get("loss", BASE) == BASE}
+    bases = {_rest(r): r for r in runs if r.config.loss == BASE}
     found = []
     for run in runs:
         base = bases.get(_rest(run))
@@ -363,8 +363,8 @@ def compare_losses(runs: Sequence[Any]) -> list[Pair]:
 
 def _rest(run: Any) -> str:
     """Everything but the loss, as a key."""
-    config = run.record["config"]
-    return repr(sorted((k, str(v)) for k, v in config.items() if k not in _LOSS_KEYS))
+    rest = run.config.model_dump(exclude=set(_LOSS_KEYS))
+    return repr(sorted((k, str(v)) for k, v in rest.items()))
 
 
 @finished_only
@@ -403,7 +403,7 @@ def losses_warning(runs: Sequence[Any]) -> Callout:
         f"在 {names['zh']} 下為 {other:.3f}；但以同一尺度（測試 NLL）衡量，"
         f"兩者為 {nll[0]:.3f} 與 {nll[1]:.3f}。"
     )
-    if pair.other.record["config"]["loss"] == "focal":
+    if pair.other.config.loss == "focal":
         en += (
             " Class weights aside, whose mean over the training images is 1, a focal "
             "loss multiplies each image's cross-entropy by a factor of at most 1, and "
@@ -454,7 +454,7 @@ def control(pairs: Sequence[Pair]) -> Finding | None:
     mine = [pair for pair in pairs if pair.base is base]
     val = [score_run(pair.other, "val")["balanced_accuracy"] for pair in mine]
     other = mine[int(np.argmax(val))].other
-    classes = base.record["data"]["classes"]
+    classes = base.data.classes
     test = base.predictions[base.predictions["split"] == "test"].set_index("image")
     answers = moved(base, chosen.value)
     balanced = float(np.mean(recalls(test["label"], answers, classes)))

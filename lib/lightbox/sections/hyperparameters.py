@@ -54,7 +54,7 @@ def kept_val_accuracy(run: Any) -> float:
         A fraction; NaN where no epoch was kept because training diverged.
     """
     history = run.history
-    kept = history.loc[history["epoch"] == run.record["result"]["best_epoch"]]
+    kept = history.loc[history["epoch"] == run.result.best_epoch]
     return float(kept["val_accuracy"].iloc[0]) if len(kept) else math.nan
 
 
@@ -67,8 +67,8 @@ def stop_reason(run: Any) -> str:
     Returns:
         `"by_patience"`, `"by_epochs"` or `"by_divergence"`.
     """
-    result = run.record["result"]
-    return "by_divergence" if result.get("diverged") else f"by_{result['stopped']}"
+    result = run.result
+    return "by_divergence" if result.diverged else f"by_{result.stopped}"
 
 
 @unless_all_diverged
@@ -91,17 +91,17 @@ def training_table(runs: Sequence[Any], *, label: str = "tbl-training") -> Table
     rows, full = [], []
     named = heads(runs)
     for head, run in zip(named, runs, strict=True):
-        history, result = run.history, run.record["result"]
+        history, result = run.history, run.result
         numbers = {
-            "best_epoch": result["best_epoch"],
-            "epochs_run": result["epochs_run"],
+            "best_epoch": result.best_epoch,
+            "epochs_run": result.epochs_run,
             "stopped": stop_reason(run).removeprefix("by_"),
             "seconds_per_epoch": float(history["seconds"].mean()),
             "mean_train_accuracy": float(history["train_accuracy"].mean()),
             "mean_val_accuracy": float(history["val_accuracy"].mean()),
             "best_val_accuracy": kept_val_accuracy(run),
         }
-        seed = run.record["config"]["seed"]
+        seed = run.config.seed
         row = dict(head)
         if "seed" in varying(runs):
             row[terms["seed"]] = str(seed)
@@ -217,7 +217,7 @@ def _mean_versus_best(runs: Sequence[Any]) -> Finding:
         )
     widest = int(np.nanargmax(gaps))
     history = runs[widest].history["val_accuracy"]
-    first, best = float(history.iloc[0]), runs[widest].record["result"]["best_epoch"]
+    first, best = float(history.iloc[0]), runs[widest].result.best_epoch
     gap = f"{100 * (kept[widest] - means[widest]):+.1f}".replace("-", "−")
     epochs = len(history)
     en = (
@@ -286,7 +286,7 @@ def choice(runs: Sequence[Any]) -> Finding:
     others = [
         position
         for position, run in enumerate(runs)
-        if position != chosen and not run.record["result"].get("diverged")
+        if position != chosen and not run.result.diverged
     ]
     mine = right(runs[chosen])
     same = patients(runs[chosen])
@@ -376,7 +376,7 @@ def axes_of(runs: Sequence[Any]) -> list[Axis]:
     configs = [run.record["config"] for run in runs]
     strategies = [strategy_name(c["strategy"]) for c in configs]
     candidates = {
-        terms["model"]: [model_name(config["model"]) for config in configs],
+        terms["model"]: [model_name(config.model) for config in configs],
         terms["strategy"]: strategies,
         terms["set"]: set_names(runs) or [""] * len(runs),
     }

@@ -76,9 +76,9 @@ def costs(runs: Sequence[Any]) -> pd.DataFrame:
     tested = (finished(runs) or runs)[0]
     base, rows = score_majority(tested)["accuracy"], []
     for run in runs:
-        result, scores = run.record["result"], score_run(run)
-        seconds = result["train_seconds"] or math.nan
-        kept = math.nan if result["diverged"] else 1.0
+        result, scores = run.result, score_run(run)
+        seconds = result.train_seconds or math.nan
+        kept = math.nan if result.diverged else 1.0
         accuracy, nll = kept * scores["accuracy"], kept * scores["nll"]
         rows.append(
             {
@@ -87,12 +87,12 @@ def costs(runs: Sequence[Any]) -> pd.DataFrame:
                 "high": kept * scores.high,
                 "nll": nll,
                 "seconds": seconds,
-                "depth": result["depth"],
-                "parameters": result["parameters"],
-                "flops": result["flops"],
-                "training": result["train_images_per_second"],
-                "inference": result["inference_images_per_second"],
-                "memory": result["peak_memory_bytes"],
+                "depth": result.depth,
+                "parameters": result.parameters,
+                "flops": result.flops,
+                "training": result.train_images_per_second,
+                "inference": result.inference_images_per_second,
+                "memory": result.peak_memory_bytes,
                 "accuracy_rate": 100 * accuracy / seconds,
                 "loss_rate": nll / seconds,
                 "gain_rate": 100 * (accuracy - base) / seconds,

@@ -123,16 +123,16 @@ def cited(runs: Sequence[Any]) -> list[str]:
     Returns:
         References, sorted by their first author.
     """
-    configs = [run.record["config"] for run in runs]
+    configs = [run.config for run in runs]
     found = set(ALWAYS) | (set(EVIDENCE) if runs else set())
     for config in configs:
-        fitting = [name for name in NETWORKS if config["model"].startswith(name)]
+        fitting = [name for name in NETWORKS if config.model.startswith(name)]
         if fitting:
             found.add(NETWORKS[max(fitting, key=len)])
         for papers, key in ((LOSSES, "loss"), (OPTIMIZERS, "optimizer")):
-            if config[key] in papers:
-                found.add(papers[config[key]])
-        if "IMAGENET" in config["weights"]:
+            if getattr(config, key) in papers:
+                found.add(papers[getattr(config, key)])
+        if "IMAGENET" in config.weights:
             found.add(IMAGENET)
     return sorted(found, key=str.casefold)
 
@@ -221,7 +221,7 @@ def _stored(section: Section) -> list[Any]:
 
 
 def _same_data(run: Any, section: Section) -> bool:
-    return run.record["data"]["fingerprint"] == section.data.fingerprint
+    return run.data.fingerprint == section.data.fingerprint
 
 
 def remarks(found: Summary) -> Callout | None:
@@ -281,11 +281,11 @@ def results(found: Summary) -> Table | Prose:
                     terms["accuracy_interval"]: (
                         f"{percent(scores['accuracy'])} "
                         f"({interval(scores.low, scores.high)})"
-                        if scores.num_images and not result["diverged"]
+                        if scores.num_images and not result.diverged
                         else terms["by_divergence"]
                     ),
                     terms["nll"]: decimals(scores["nll"], 3),
-                    terms["time"]: decimals(result["train_seconds"], 1),
+                    terms["time"]: decimals(result.train_seconds, 1),
                 }
             )
     caption = {

@@ -77,13 +77,13 @@ def compare_strategies(runs: Sequence[Any]) -> list[Pair]:
     """
     found = []
     for one, two in combinations(runs, 2):
-        configs = one.record["config"], two.record["config"]
-        if any(configs[0].get(key) != configs[1].get(key) for key in _SAME):
+        configs = one.config, two.config
+        if any(getattr(configs[0], key) != getattr(configs[1], key) for key in _SAME):
             continue
-        if configs[0]["strategy"] == configs[1]["strategy"]:
+        if configs[0].strategy == configs[1].strategy:
             continue
         cheap, costly = sorted(
-            (one, two), key=lambda run: run.record["result"]["trainable_parameters"]
+            (one, two), key=lambda run: run.result.trainable_parameters
         )
         first, second = right(cheap), right(costly)
         if not first.index.equals(second.index):
@@ -99,7 +99,7 @@ def compare_strategies(runs: Sequence[Any]) -> list[Pair]:
 def difference(pair: Pair, num_pairs: int) -> Finding:
     """State both accuracies and whether their difference is more than chance."""
     cheap, costly = score_run(pair.cheap), score_run(pair.costly)
-    model = model_name(pair.cheap.record["config"]["model"])
+    model = model_name(pair.cheap.config.model)
     names = {
         language: [
             said_in(language, strategy_name, run.record["config"]["strategy"])
@@ -184,19 +184,19 @@ def _tie(test: Paired, points: str, images: int) -> tuple[str, str]:
 
 def cost(pair: Pair) -> Finding:
     """Set what the costlier strategy cost against what it gained."""
-    cheap, costly = pair.cheap.record, pair.costly.record
+    cheap, costly = pair.cheap, pair.costly
     en, zh = (
         [said_in(lang, strategy_name, r["config"]["strategy"]) for r in (costly, cheap)]
         for lang in ("en", "zh")
     )
-    seconds = [r["result"]["train_seconds"] for r in (costly, cheap)]
-    trained = [r["result"]["trainable_parameters"] for r in (costly, cheap)]
+    seconds = [r.result.train_seconds for r in (costly, cheap)]
+    trained = [r.result.trainable_parameters for r in (costly, cheap)]
     times_en = times_zh = ""
     if seconds[1] > 0:
         times_en = f", {seconds[0] / seconds[1]:.1f} times as long"
         times_zh = f"，為其 {seconds[0] / seconds[1]:.1f} 倍"
     gain = f"{100 * pair.gain:+.1f}".replace("-", "−")
-    model = model_name(cheap["config"]["model"])
+    model = model_name(cheap.config.model)
     chance_en = " that may be chance" if pair.tied else ""
     chance_zh = "（可能出於偶然）" if pair.tied else ""
     return Finding(

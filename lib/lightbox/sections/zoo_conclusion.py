@@ -19,8 +19,8 @@ def transformers(
     runs: list[Any], table: pd.DataFrame, names_en: list[str], names_zh: list[str]
 ) -> Finding | None:
     """Give the reasons why a transformer may lose, as hypotheses with their test."""
-    configs = [run.record["config"] for run in runs]
-    vits = [k for k, config in enumerate(configs) if "vit" in config["model"]]
+    configs = [run.config for run in runs]
+    vits = [k for k, config in enumerate(configs) if "vit" in config.model]
     others = [k for k in range(len(runs)) if k not in vits]
     if not vits or not others:
         return None
@@ -38,8 +38,8 @@ def transformers(
         "三個假說，本比較都未能證明。其一，區塊：注意力沒有相鄰像素的先驗，"
         "須從少量影像學起；換一種區塊大小即可檢驗。"
     )
-    fresh = configs[vit]["weights"] == "none"
-    plain = [k for k in others if fresh and configs[k]["weights"] == "none"]
+    fresh = configs[vit].weights == "none"
+    plain = [k for k in others if fresh and configs[k].weights == "none"]
     en += " Pretraining: the transformer " + (
         "began from random weights." if fresh else "was pretrained, so this is out."
     )
@@ -237,7 +237,7 @@ def value(
 
 def diverged(runs: Sequence[Any]) -> Finding | None:
     """Name the runs whose loss left the finite numbers."""
-    lost = [k for k, run in enumerate(runs) if run.record["result"]["diverged"]]
+    lost = [k for k, run in enumerate(runs) if run.result.diverged]
     if not lost:
         return None
     en, zh = ([said_in(lang, names, runs)[k] for k in lost] for lang in ("en", "zh"))

@@ -100,6 +100,7 @@ def _explain(model: type[BaseModel], problem: Any) -> str:
         listed = f"; there are {', '.join(model.model_fields)}"
         return f"unknown parameter {shown(name)}{hint or listed}"
     message = problem["msg"].removeprefix("Value error, ")
+    message = message.replace("valid tuple", "valid list")  # as YAML has it
     hint = ""
     if problem["type"] == "literal_error" and isinstance(given, str):
         allowed = problem["ctx"]["expected"].replace(" or ", ", ").split(", ")

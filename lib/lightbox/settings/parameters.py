@@ -69,19 +69,24 @@ MOST_POINTS = 1_000  # of a grid, and of sets: what a course can train
 LONGEST_NAME = 80  # of a set, in letters: it heads rows of tables
 
 
-class DataParameters(BaseModel):
-    """What every section has: the images, and how the report is headed."""
+class ImageSettings(BaseModel):
+    """The images, as a section and each of its runs have them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     dataset: Name = "phantom-chest"  # a registered set, or "folder"
-    data_dir: Folder | None = None  # folder of the images, where not the usual one
     image_size: Whole = Field(default=64, ge=16, le=1024)  # pixels, square
     resize: Resize = "squash"
+    seed: Seed = 0
+
+
+class DataParameters(ImageSettings):
+    """What every section has: the images, and how the report is headed."""
+
+    data_dir: Folder | None = None  # folder of the images, where not the usual one
     on_bad_image: Literal["skip", "stop"] = "skip"
     split_by: Literal["group", "image"] = "group"  # group: patient or slide
     classes: list[Name] = []  # which, in this order; empty takes all
-    seed: Seed = 0
     language: Language = "en"
     title: Line = "Transfer learning on medical images"
     author: Line = ""
@@ -89,15 +94,11 @@ class DataParameters(BaseModel):
     date: Line = ""
 
 
-class TrainingParameters(DataParameters):
-    """What a section that trains has besides."""
+class TrainingSettings(ImageSettings):
+    """How a network is built and trained, in a section and in each of its runs."""
 
-    models: list[Name] = Field(default=["resnet18"], min_length=1)
-    strategies: list[Strategy] = Field(
-        default=["feature_extraction", "fine_tuning"], min_length=1
-    )
     first_trainable: Name | None = None  # layer name, for the strategy `partial`
-    frozen: list[Name] = []  # layers frozen under `partial`, such as features.2:30
+    frozen: tuple[Name, ...] = ()  # layers frozen under `partial`: features.2:30
     first_layer: FirstLayer = "sum"  # of one-channel images
     head: Head = "linear"
     output: Output = "softmax"
@@ -113,9 +114,41 @@ class TrainingParameters(DataParameters):
     batch_size: Whole = Field(default=32, ge=1, le=4096)  # images
     learning_rate: Real = Field(default=1e-3, gt=0, le=10)
     patience: Whole = Field(default=5, ge=0, le=1000)  # epochs; 0 switches it off
-    seeds: list[Seed] = []  # of training; empty takes `seed` alone
     device: Device = "auto"
     precision: Precision = "auto"
+
+
+class RunSettings(TrainingSettings):
+    """One run's configuration: what it is a function of, besides data and procedure.
+
+    No `auto` is left in it, `weights` is named in full, and what the run does not use
+    (`gamma` without a focal loss) has its neutral value.
+    """
+
+    model: Name
+    strategy: Strategy
+    name: str = ""  # the label of a set, which the run's id does not depend on
+
+    @model_validator(mode="before")
+    @classmethod
+    def _neutral(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Give what this run does not use one value: it is the same run then."""
+        unused: dict[str, Any] = {}
+        if values.get("loss") != "focal":
+            unused |= {"gamma": 0.0}
+        if values.get("strategy") != "partial":
+            unused |= {"first_trainable": None, "frozen": ()}
+        return values | unused
+
+
+class TrainingParameters(TrainingSettings, DataParameters):
+    """What a section that trains has: settings for runs of several kinds."""
+
+    models: list[Name] = Field(default=["resnet18"], min_length=1)
+    strategies: list[Strategy] = Field(
+        default=["feature_extraction", "fine_tuning"], min_length=1
+    )
+    seeds: list[Seed] = []  # of training; empty takes `seed` alone
 
 
 class TransferParameters(TrainingParameters):
