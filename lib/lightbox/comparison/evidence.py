@@ -108,9 +108,9 @@ def whose(patients: Patients) -> str:
 
 def _asked(run: Any) -> str:
     """Say of which class average precision speaks."""
-    terms, data = evidence_words(), run.record["data"]
-    if data["positive"] and len(data["classes"]) == 2:
-        return terms["of_positive"].format(name=data["positive"])
+    terms, data = evidence_words(), run.data
+    if data.positive and len(data.classes) == 2:
+        return terms["of_positive"].format(name=data.positive)
     return terms["over_classes"]
 
 

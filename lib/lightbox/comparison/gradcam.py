@@ -55,7 +55,7 @@ def grad_cam(
     check_same_data(runs)
     terms, place = seeing_words(), best_run(runs)
     run, name = runs[place], run_names(list(runs))[place]
-    classes = list(run.record["data"]["classes"])
+    classes = list(run.data.classes)
     chosen, errors = choose(answers(run), classes)
     pixels = pixels_of(section.data, run, list(chosen["image"]))
     network, head = attribution.rebuild(run)

@@ -175,7 +175,7 @@ def results_table(
     if several:
         caption += terms["caption_seeds"]
     if not kept:
-        strategy = strategy_name(first[0].record["config"]["strategy"])
+        strategy = strategy_name(first[0].config.strategy)
         caption += terms["caption_one_strategy"].format(strategy=strategy)
     low = [terms[key] for key in LOW]
     return Table(
@@ -273,8 +273,8 @@ def per_class(
         config, scores = run.config, score_run(run, split)
         for _, line in scores.per_class.iterrows():
             row = {
-                terms["model"]: model_name(config["model"]),
-                terms["strategy"]: strategy_name(config["strategy"]),
+                terms["model"]: model_name(config.model),
+                terms["strategy"]: strategy_name(config.strategy),
             }
             row |= {setting_title(key): setting(run, key) for key in extra}
             row |= {
@@ -334,7 +334,7 @@ def confusion_matrices(runs: Sequence[Any], *, label: str = "fig-confusion") -> 
     """
     check_same_data(runs)
     terms, names = words(), run_names(list(runs))
-    classes = runs[0].record["data"]["classes"]
+    classes = runs[0].data.classes
     shown = [wrapped(name, 12) for name in classes]
     widest = max(letters(line) for name in shown for line in name.split("\n"))
     # A cell needs 8 mm for "1234" over "100%"; the names of few classes stand

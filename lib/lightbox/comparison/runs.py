@@ -1,15 +1,116 @@
-"""Runs that stand in one table: of the same data, the diverged left out and named."""
+"""Runs that stand in one table: of the same data, each named and scored once."""
 
 import html
 import inspect
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, wraps
+from typing import Any, TypeVar, overload
+
+import pandas as pd
 
 from lightbox.base.errors import DataError
-from lightbox.base.words import language
-from lightbox.display.names import run_names
+from lightbox.base.words import _, language
+from lightbox.display.names import run_names, seed_groups, short_names
 from lightbox.display.outputs import Figure, Prose, Table, escape_markdown
+from lightbox.evaluation.bootstrap import Patients, resample_patients
+from lightbox.evaluation.metrics import Scores, best_run, score_majority, score_run
+from lightbox.evaluation.significance import pairwise
+from lightbox.runs.store import Run
+
+Shown = TypeVar("Shown", bound=Figure | Prose | Table)
+
+
+class Runs(Sequence[Run]):
+    """The runs of a section, in its order; what they share is computed once.
+
+    Args:
+        runs: Runs of the store, at least one.
+
+    Raises:
+        DataError: There is none, or their data differ.
+    """
+
+    def __init__(self, runs: Sequence[Run]):
+        self._runs = tuple(runs)
+        if not self._runs:
+            raise DataError("no run to compare; train at least one model and strategy")
+        prints = {run.data.fingerprint for run in self._runs}
+        if len(prints) > 1:
+            raise DataError(
+                f"runs on {len(prints)} different data sets cannot be compared; choose "
+                "those of one dataset, data_dir and on_bad_image"
+            )
+        self._scores: dict[tuple[str, str], Scores] = {}
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    @overload
+    def __getitem__(self, place: int) -> Run: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Run, ...]: ...
+    def __getitem__(self, place: int | slice) -> Run | tuple[Run, ...]:
+        return self._runs[place]
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs)
+
+    @cached_property
+    def diverged(self) -> list[Run]:
+        """Those whose loss left the finite numbers, so that nothing was tested."""
+        return [run for run in self if run.diverged]
+
+    @cached_property
+    def finished(self) -> "Runs":
+        """Those that were tested; at least one, see `finished_only`."""
+        return Runs([run for run in self if not run.diverged])
+
+    @property
+    def names(self) -> list[str]:
+        """A name a run, no two alike, in the reader's language."""
+        return run_names(self)
+
+    @property
+    def short_names(self) -> list[str]:
+        """The same without what all of them share."""
+        return short_names(self)
+
+    @cached_property
+    def groups(self) -> list[list[Run]]:
+        """Runs that differ in their seed alone, by the place of the first."""
+        return seed_groups(self)
+
+    def scores(self, run: Run, split: str = "test") -> Scores:
+        """Score a run once, however often it is asked for."""
+        key = run.id, split
+        if key not in self._scores:
+            self._scores[key] = score_run(run, split)
+        return self._scores[key]
+
+    @cached_property
+    def majority(self) -> Scores:
+        """The majority-class baseline on the test images."""
+        return score_majority(self[0])
+
+    @cached_property
+    def best(self) -> Run:
+        """The run that may be chosen: the one with the lowest NLL on val."""
+        return self[best_run(self)]
+
+    @cached_property
+    def patients(self) -> Patients:
+        """The bootstrap resamples of the test images' patients."""
+        return resample_patients(self[0])
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """McNemar's test of every two runs, adjusted over all of them."""
+        return pairwise(self)
+
+
+def as_runs(runs: Sequence[Run]) -> Runs:
+    """Take runs as a section gives them, or any sequence of them."""
+    return runs if isinstance(runs, Runs) else Runs(runs)
 
 
 def check_same_data(runs: Sequence[Any]) -> None:
@@ -29,21 +130,6 @@ def check_same_data(runs: Sequence[Any]) -> None:
             f"runs on {len(prints)} different data sets cannot be compared; choose "
             "those of one dataset, data_dir and on_bad_image"
         )
-
-
-Given = ParamSpec("Given")
-Shown = TypeVar("Shown", bound=Figure | Prose | Table)
-
-SENTENCES = {
-    "out": (
-        " Left out, because training diverged: {names}.",
-        "未列出（訓練發散）：{names}。",
-    ),
-    "none": (
-        "Nothing can be shown here, because training diverged in every run: {lines}.",
-        "所有訓練皆發散，此處無可呈現：{lines}。",
-    ),
-}
 
 
 def has_diverged(run: Any) -> bool:
@@ -70,13 +156,11 @@ def finished(runs: Sequence[Any]) -> list[Any]:
     return [run for run in runs if not has_diverged(run)]
 
 
-def finished_only(
-    display: Callable[Given, Shown],
-) -> Callable[Given, Shown | Prose]:
+def finished_only(display: Callable[..., Shown]) -> Callable[..., Shown | Prose]:
     """Give a display the runs that were tested, and name the others below it.
 
     Args:
-        display: Takes `runs`.
+        display: Takes `runs`, which it gets as `Runs`.
 
     Returns:
         The display; a sentence where every run diverged.
@@ -84,49 +168,38 @@ def finished_only(
     return _wrapped(display, keep=False)
 
 
-def unless_all_diverged(
-    display: Callable[Given, Shown],
-) -> Callable[Given, Shown | Prose]:
+def unless_all_diverged(display: Callable[..., Shown]) -> Callable[..., Shown | Prose]:
     """Show a sentence in place of a display where every run diverged.
 
     Args:
-        display: Takes `runs`; tells of diverged runs itself.
-
-    Returns:
-        The display.
+        display: Takes `runs`, which it gets as `Runs`; tells of diverged runs itself.
     """
     return _wrapped(display, keep=True)
 
 
-def _wrapped(display: Any, *, keep: bool) -> Any:
+def _wrapped(display: Callable[..., Any], *, keep: bool) -> Callable[..., Any]:
     """Wrap a display; `keep` hands it the diverged runs too."""
     signature = inspect.signature(display)
 
     @wraps(display)
     def shown(*given: Any, **options: Any) -> Any:
         bound = signature.bind(*given, **options)
-        bound.apply_defaults()
-        runs = list(bound.arguments["runs"])
-        lost = [run for run in runs if has_diverged(run)]
-        if lost and len(lost) == len(runs):
-            return Prose(_say("none", lines=_lines(runs)))
-        if not lost or keep:
-            return display(*given, **options)
-        names = [
-            name
-            for run, name in zip(runs, run_names(runs), strict=True)
-            if has_diverged(run)
-        ]
-        note = _say("out", names=_joined(names))
-        bound.arguments["runs"] = finished(runs)
-        return _noted(display(*bound.args, **bound.kwargs), note)
+        bound.arguments["runs"] = runs = as_runs(bound.arguments["runs"])
+        if len(runs.diverged) == len(runs):
+            said = _(
+                "Nothing can be shown here, because training diverged in every "
+                "run: {lines}."
+            )
+            return Prose(said.format(lines=_lines(runs)))
+        if keep or not runs.diverged:
+            return display(*bound.args, **bound.kwargs)
+        bound.arguments["runs"] = runs.finished
+        names = [n for run, n in zip(runs, runs.names, strict=True) if run.diverged]
+        note = _(" Left out, because training diverged: {names}.")
+        said = note.format(names=_joined(names))
+        return _noted(display(*bound.args, **bound.kwargs), said)
 
     return shown
-
-
-def _say(key: str, **values: str) -> str:
-    """Fill a sentence in."""
-    return SENTENCES[key][language() == "zh"].format(**values)
 
 
 def _joined(texts: Sequence[str]) -> str:
@@ -137,7 +210,7 @@ def _joined(texts: Sequence[str]) -> str:
 def _lines(runs: Sequence[Any]) -> str:
     """Name the runs, then their messages, each once."""
     names = _joined(run_names(list(runs)))
-    messages = {run.record["result"].get("message", "") for run in runs} - {""}
+    messages = {run.result.message for run in runs} - {""}
     said = f" ({_joined(sorted(messages))})" if messages else ""
     return escape_markdown(names + said)
 

@@ -104,7 +104,7 @@ def heads(runs: Sequence[Any], *, brief: bool = False) -> list[dict[str, str]]:
         config = run.config
         row = {terms["model"]: model_name(config.model)}
         if len(strategies) > 1 or len(runs) == 1:
-            row[terms["strategy"]] = strategy_name(config["strategy"])
+            row[terms["strategy"]] = strategy_name(config.strategy)
         if label:
             row[terms["set"]] = label
         for key in extra:

@@ -197,9 +197,9 @@ def run_names(runs: Sequence[Any], *, seeds: bool = True) -> list[str]:
     extra = [key for key in varying(runs) if key != "seed"]
     heads = []
     for run in runs:
-        config = run.record["config"]
-        strategy = strategy_name(config["strategy"])
-        heads.append([model_name(config["model"]), strategy])
+        config = run.config
+        strategy = strategy_name(config.strategy)
+        heads.append([model_name(config.model), strategy])
     labels = set_names(runs)
     told = len({(*h, n) for h, n in zip(heads, labels or [], strict=False)})
     if labels and told == len(seed_groups(runs)):

@@ -146,15 +146,17 @@ def loss_heads(runs: Sequence[Any]) -> list[dict[str, str]]:
         The first columns of a row, for each run.
     """
     terms = words()
-    configs = [run.record["config"] for run in runs]
-    several = {k: len({c[k] for c in configs}) > 1 for k in ("model", "strategy")}
+    configs = [run.config for run in runs]
+    several = {
+        k: len({getattr(c, k) for c in configs}) > 1 for k in ("model", "strategy")
+    }
     rows = []
     for run, config in zip(runs, configs, strict=True):
         row = {}
         if several["model"]:
             row[terms["model"]] = model_name(config.model)
         if several["strategy"]:
-            row[terms["strategy"]] = strategy_name(config["strategy"])
+            row[terms["strategy"]] = strategy_name(config.strategy)
         row[terms["loss_kind"]] = setting(run, "loss")
         rows.append(row)
     return rows
@@ -225,7 +227,7 @@ def threshold_table(runs: Sequence[Any], *, label: str = "tbl-thresholds") -> Ta
     """
     check_same_data(runs)
     terms, groups = words(), seed_groups(runs)
-    classes = runs[0].record["data"]["classes"]
+    classes = runs[0].data.classes
     name = positive_class(runs[0])
     usual = f"{USUAL:g}"
     rows, full = [], []

@@ -141,7 +141,7 @@ def epoch_table(runs: Sequence[Any], *, label: str = "tbl-epochs") -> Table:
     terms = words()
     rows, bold, full = [], [], []
     for run, name in zip(runs, run_names(runs), strict=True):
-        best = run.record["result"]["best_epoch"]
+        best = run.result.best_epoch
         for position, line in enumerate(run.history.to_dict("records")):
             row = {terms["run"]: "" if position else name}
             row[terms["epoch"]] = str(int(line["epoch"]))
@@ -337,7 +337,7 @@ def grid_conclusion(runs: Sequence[Any]) -> Prose:
         DataError: If there is no run, or runs differ in data or test images.
     """
     check_same_data(runs)
-    finished = [run for run in runs if not run.record["result"].get("diverged")]
+    finished = [run for run in runs if not run.result.diverged]
     parts = [choice(runs).say()]
     if finished:
         names = said_in("en", run_names, finished), said_in("zh", run_names, finished)
@@ -373,8 +373,8 @@ def axes_of(runs: Sequence[Any]) -> list[Axis]:
         The axes, without the seed. The label of sets stands for what it names.
     """
     terms = words()
-    configs = [run.record["config"] for run in runs]
-    strategies = [strategy_name(c["strategy"]) for c in configs]
+    configs = [run.config for run in runs]
+    strategies = [strategy_name(c.strategy) for c in configs]
     candidates = {
         terms["model"]: [model_name(config.model) for config in configs],
         terms["strategy"]: strategies,

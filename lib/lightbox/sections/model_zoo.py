@@ -50,7 +50,7 @@ def names(runs: Sequence[Any]) -> list[str]:
     Returns:
         One name a run; with strategy and settings where networks repeat.
     """
-    short = [model_name(run.record["config"]["model"]) for run in runs]
+    short = [model_name(run.config.model) for run in runs]
     return short if len(set(short)) == len(short) else run_names(list(runs))
 
 

@@ -273,7 +273,7 @@ def results(found: Summary) -> Table | Prose:
     for stem, runs in found.runs.items():
         frames.append(results_frame(runs).assign(section=stem))
         for number, (run, name) in enumerate(zip(runs, run_names(runs), strict=True)):
-            scores, result = score_run(run), run.record["result"]
+            scores, result = score_run(run), run.result
             rows.append(
                 {
                     word: _title(stem) if number == 0 else "",
@@ -343,7 +343,7 @@ def limitations(found: Summary) -> Prose:
     lines = []
     if runs:
         lines.append(limits(finished(runs) or runs).say())
-        blind = sum(run.record["config"]["weights"] == "none" for run in runs)
+        blind = sum(run.config.weights == "none" for run in runs)
         if blind:
             lines.append(
                 f"{len(runs)} 次訓練中有 {blind} 次未使用預訓練權重，"

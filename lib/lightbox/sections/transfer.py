@@ -102,7 +102,7 @@ def difference(pair: Pair, num_pairs: int) -> Finding:
     model = model_name(pair.cheap.config.model)
     names = {
         language: [
-            said_in(language, strategy_name, run.record["config"]["strategy"])
+            said_in(language, strategy_name, run.config.strategy)
             for run in (pair.costly, pair.cheap)
         ]
         for language in ("en", "zh")
@@ -186,7 +186,7 @@ def cost(pair: Pair) -> Finding:
     """Set what the costlier strategy cost against what it gained."""
     cheap, costly = pair.cheap, pair.costly
     en, zh = (
-        [said_in(lang, strategy_name, r["config"]["strategy"]) for r in (costly, cheap)]
+        [said_in(lang, strategy_name, r.config.strategy) for r in (costly, cheap)]
         for lang in ("en", "zh")
     )
     seconds = [r.result.train_seconds for r in (costly, cheap)]
