@@ -1,35 +1,28 @@
 """What a rule says, in both languages, with the numbers that it rests on."""
 
-from dataclasses import dataclass
 from typing import Any
 
-from lightbox.base.words import language, words
+from lightbox.base.words import language
 
 
-@dataclass(frozen=True)
 class Finding:
-    """One statement that a rule made from numbers.
+    """One statement that a rule made from numbers, in the reader's language.
 
-    Attributes:
+    Args:
         rule: The rule's name.
-        text_en: The statement in English, as markdown.
-        text_zh: The same in Traditional Chinese.
+        text: The statement, as markdown.
         evidence: The numbers behind it, by name.
     """
 
-    rule: str
-    text_en: str
-    text_zh: str
-    evidence: dict[str, Any]
+    def __init__(self, rule: str, text: str, *rest: Any):
+        # Transitional: (rule, English, Chinese, evidence) until every rule says `_`.
+        if len(rest) == 2:
+            text = rest[0] if language() == "zh" else text
+        self.rule, self.text, self.evidence = rule, text, rest[-1]
 
     def say(self) -> str:
-        """Say it in one language.
-
-        Returns:
-            Markdown.
-        """
-        words()
-        return self.text_zh if language() == "zh" else self.text_en
+        """Say it."""
+        return self.text
 
 
 def percent(fraction: float) -> str:
