@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.lightbox-ready
 UV := $(BIN)/uv
 
-.PHONY: help report test smoke faults bench lab check lock clean
+.PHONY: help report test smoke faults bench lab check words lock clean
 
 help:
 	@echo "make report   the demo report: reports/demo/report.{html,pdf}"
@@ -14,7 +14,8 @@ help:
 	@echo "make faults   kills, full disks, bad input: minutes, and a table at the end"
 	@echo "make bench    speed beside the tutorial loop, Lightning and fastai, as ratios"
 	@echo "make lab      JupyterLab with the Lightbox kernel"
-	@echo "make check    formatting and lint, notebooks included"
+	@echo "make check    formatting, lint, notebooks included; nothing left untranslated"
+	@echo "make words    renew the catalogue of translations from what is said"
 	@echo "make lock     renew requirements.lock from pyproject.toml"
 	@echo "make clean    remove the environment (data, runs and reports stay)"
 
@@ -43,6 +44,10 @@ lab: $(READY)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python lib/tools/catalogue.py --check
+
+words: $(READY)
+	$(BIN)/python lib/tools/catalogue.py
 
 $(UV):
 	$(PYTHON) -m venv .venv

@@ -1,25 +1,31 @@
-"""The notebooks' prose in Chinese: complete, and shaped like the English."""
+"""The catalogue: complete, nothing stale, fields and Markdown as in the English."""
 
+import ast
 import json
 import re
 import subprocess
+import sys
 from copy import deepcopy
 from pathlib import Path
+from string import Formatter
 
 import nbformat
+import numpy as np
 import pypandoc
 import pytest
-import yaml
+from babel.messages.pofile import read_po
 from fontTools.ttLib import TTFont
 
-from lightbox.base.errors import ReportError
-from lightbox.base.words import is_cjk, translated
+from lightbox.base.errors import ParameterError
+from lightbox.base.words import (
+    in_language,
+    is_cjk,
+    language,
+    set_language,
+    translated,
+)
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
-
-
-def file_of(path):
-    return path.parent / "zh" / f"{path.stem}.yaml"
 
 
 def prose(notebook):
@@ -83,56 +89,111 @@ def look(node, shape):
     look(content, shape)
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
-def pair(request):
-    """English and Chinese of one notebook, by id."""
-    english = prose(nbformat.read(request.param, as_version=4))
-    return english, yaml.safe_load(file_of(request.param).read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def entries(project):
+    """English and Chinese of every entry; of a plural each form."""
+    found = {}
+    for file in sorted((project / "lib/lightbox/locale").rglob("*.po")):
+        with file.open("rb") as lines:
+            for message in read_po(lines, locale="zh_TW"):
+                for english in np.atleast_1d(message.id):
+                    if english:
+                        found[str(english)] = np.atleast_1d(message.string)[0]
+    return found
 
 
-def test_every_cell_has_its_translation_and_no_other(pair):
-    english, chinese = pair
-    missing = [name for name in english if name not in chinese]
-    assert not missing, f"no translation in notebooks/zh of the cells {missing}"
-    left = [name for name in chinese if name not in english]
-    assert not left, f"translations in notebooks/zh of no cell: {left}"
+@pytest.fixture(scope="module")
+def cells():
+    """The Markdown cells of all notebooks by their id."""
+    return {
+        name: text
+        for path in NOTEBOOKS
+        for name, text in prose(nbformat.read(path, as_version=4)).items()
+    }
 
 
-def test_the_translation_is_chinese(pair):
-    _, chinese = pair
-    assert [name for name, text in chinese.items() if not any(map(is_cjk, text))] == []
+def test_nothing_is_untranslated_or_stale(project):
+    tool = [sys.executable, project / "lib/tools/catalogue.py", "--check"]
+    done = subprocess.run(tool, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[:3000]
 
 
-def test_headings_formulas_code_and_emphasis_are_the_english_ones(pair):
-    english, chinese = pair
-    both = [name for name in english if name in chinese]
-    expected = shapes({name: english[name] for name in both})
-    found = shapes({name: chinese[name] for name in both})
-    for name in both:
+def test_the_check_names_what_is_missing_and_what_is_stale(project, tmp_path):
+    (tmp_path / "said.py").write_text('_("new {count}")\nngettext("a", "b", 2)\n')
+    file = tmp_path / "zh_TW.po"
+    file.write_text('msgid "old"\nmsgstr "舊"\n', encoding="utf-8")
+    tool = [sys.executable, project / "lib/tools/catalogue.py", "--file", file]
+    done = subprocess.run([*tool, "--check", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "untranslated: 'new {count}'" in done.stdout
+    assert "untranslated: ('a', 'b')" in done.stdout
+    assert "stale: 'old'" in done.stdout
+    subprocess.run([*tool, tmp_path], check=True)
+    assert "old" not in file.read_text(encoding="utf-8")
+
+
+def test_fields_are_those_of_the_english(entries):
+    """A field that a translation invents would stop the report in Chinese alone."""
+    wrong = {}
+    for english, chinese in entries.items():
+        if "$" in english:  # braces of formulas
+            continue
+        one, two = (
+            {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+            for text in (english, chinese)
+        )
+        if not two <= one:
+            wrong[english] = two - one
+    assert wrong == {}
+
+
+def test_no_translation_is_left_in_the_library(project):
+    found = {
+        path.name
+        for path in (project / "lib/lightbox").rglob("*.py")
+        if any(map(is_cjk, path.read_text(encoding="utf-8")))
+    }
+    assert found == set()
+
+
+def test_what_says_binds_no_underscore(project):
+    """`for _, x in …` in a function that calls `_(…)` would hide the catalogue."""
+    wrong = []
+    for path in (project / "lib/lightbox").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+                underscores = {type(n.ctx) for n in names if n.id == "_"}
+                if {ast.Load, ast.Store} <= underscores:
+                    wrong.append(f"{path.name}:{node.name}")
+    assert wrong == []
+
+
+def test_the_prose_is_translated_and_shaped_like_the_english(cells, entries):
+    chinese = {name: entries[text] for name, text in cells.items()}
+    assert [n for n, text in chinese.items() if not any(map(is_cjk, text))] == []
+    expected, found = shapes(cells), shapes(chinese)
+    for name in cells:
         assert found[name] == expected[name], f"cell {name}: {chinese[name]}"
 
 
-def test_no_line_ends_between_ideographs(pair):
+def test_no_line_ends_between_ideographs(entries):
     """A browser would show a space there."""
-    _, chinese = pair
-    for name, text in chinese.items():
+    for text in entries.values():
         for one, two in re.findall(r"(\S)\n(\S)", text):
-            assert not any(map(is_cjk, one + two)), f"cell {name}: {one}|{two}"
+            assert not any(map(is_cjk, one + two)), f"{one}|{two}: {text}"
 
 
-def test_one_heading_has_one_translation_in_all_notebooks():
+def test_one_heading_has_one_translation_in_all_notebooks(cells, entries):
     names: dict[str, set[str]] = {}
-    for path in NOTEBOOKS:
-        english = prose(nbformat.read(path, as_version=4))
-        chinese = yaml.safe_load(file_of(path).read_text(encoding="utf-8"))
-        for name in english.keys() & chinese.keys():
-            pairs = zip(
-                re.findall(r"^##+ (.+)$", english[name], flags=re.M),
-                re.findall(r"^##+ (.+)$", chinese[name], flags=re.M),
-                strict=True,
-            )
-            for one, two in pairs:
-                names.setdefault(one, set()).add(two)
+    for text in cells.values():
+        pairs = zip(
+            re.findall(r"^##+ (.+)$", text, flags=re.M),
+            re.findall(r"^##+ (.+)$", entries[text], flags=re.M),
+            strict=True,
+        )
+        for one, two in pairs:
+            names.setdefault(one, set()).add(two)
     assert {one: two for one, two in names.items() if len(two) > 1} == {}
 
 
@@ -140,82 +201,46 @@ def test_one_heading_has_one_translation_in_all_notebooks():
 def test_only_markdown_changes_and_the_given_notebook_stays(path):
     notebook = nbformat.read(path, as_version=4)
     before = deepcopy(notebook)
-    chinese = translated(notebook, path, "zh")
+    chinese = translated(notebook, "zh")
     assert notebook == before
-    texts = yaml.safe_load(file_of(path).read_text(encoding="utf-8"))
-    found = prose(chinese)
-    for name, text in texts.items():
-        assert found[name] == text.rstrip("\n")
+    assert translated(notebook, "en") == notebook
     assert len(chinese.cells) == len(notebook.cells)
     for one, two in zip(notebook.cells, chinese.cells, strict=True):
         if one.cell_type == "markdown":
+            assert any(map(is_cjk, two.source))
             two.source = one.source
     assert chinese == notebook
     nbformat.validate(chinese)
 
 
-def test_english_and_a_notebook_without_translations_stay(tmp_path):
-    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
-    assert translated(notebook, NOTEBOOKS[0], "en") == notebook
-    assert translated(notebook, tmp_path / "own.ipynb", "zh") == notebook
+def test_a_cell_that_was_rewritten_or_added_stays():
+    texts = ["My own words.", "我自己的文字，用 `torch` 寫成。"]
+    cells = [nbformat.v4.new_markdown_cell(text) for text in texts]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    assert list(prose(translated(notebook, "zh")).values()) == texts
 
 
-def own(folder, *sources, translations):
-    """A notebook of the user's, its cells named a, b, … and its translations."""
-    path = folder / "own.ipynb"
-    (folder / "zh").mkdir()
-    (folder / "zh" / "own.yaml").write_text(translations, encoding="utf-8")
-    cells = [
-        nbformat.v4.new_markdown_cell(source, id=name)
-        for name, source in zip("abc", sources, strict=False)
-    ]
-    return nbformat.v4.new_notebook(cells=cells), path
+def test_an_unknown_language_is_refused_with_a_hint():
+    with pytest.raises(ParameterError, match=r"'zhh' is not known.*did you mean 'zh'"):
+        set_language("zhh")
 
 
-def test_a_cell_without_a_translation_or_in_chinese_already_stays(tmp_path):
-    notebook, path = own(
-        tmp_path,
-        "One.",
-        "Two.\n",
-        "我自己的文字，用 `torch` 寫成。",
-        translations="a: |\n  一。\nc: |\n  三。\n",
-    )
-    assert list(prose(translated(notebook, path, "zh")).values()) == [
-        "一。",
-        "Two.\n",
-        "我自己的文字，用 `torch` 寫成。",
-    ]
+def test_a_language_holds_within_its_block():
+    with in_language("zh"):
+        assert language() == "zh"
+        with pytest.raises(RuntimeError), in_language("en"):
+            raise RuntimeError
+        assert language() == "zh"
+    assert language() == "en"
 
 
-@pytest.mark.parametrize(
-    ("translations", "message"),
-    [
-        ("a: [", r"own\.yaml is no readable YAML"),
-        ("- a\n- b\n", "ids of cells and their texts are needed"),
-        ("a: 1\n", "ids of cells and their texts are needed"),
-        ("", "ids of cells and their texts are needed"),
-    ],
-)
-def test_translations_that_cannot_be_used_are_named(tmp_path, translations, message):
-    notebook, path = own(tmp_path, "One.", translations=translations)
-    with pytest.raises(ReportError, match=message):
-        translated(notebook, path, "zh")
-
-
-def test_every_chinese_character_of_ours_is_in_the_bundled_font(project):
-    fonts = project / "lib/lightbox/display/fonts"
-    known = TTFont(fonts / "NotoSansCJKtc-Regular.otf").getBestCmap()
-    library = [
-        path
-        for path in (project / "lib").rglob("*.py")
-        # Headings of tables that others typed, in simplified characters too.
-        if path.name not in {"numbers.py", "cut_fonts.py"}
-    ]
-    files = [*library, *(project / "notebooks").rglob("*.yaml")]
+def test_every_chinese_character_of_ours_is_in_the_bundled_font(project, entries):
+    font = project / "lib/lightbox/display/fonts/NotoSansCJKtc-Regular.otf"
+    known = TTFont(font).getBestCmap()
     missing = {
-        (character, path.name)
-        for path in files
-        for character in path.read_text(encoding="utf-8")
+        (character, text)
+        for text in entries.values()
+        for character in text
         if is_cjk(character) and ord(character) not in known
     }
     assert not missing
