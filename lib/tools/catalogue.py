@@ -31,11 +31,16 @@ def said(
     """Find every text that is said, as file, text (or both numbers) and context."""
     for path in sorted(file for folder in folders for file in folder.rglob("*.py")):
         for _, text, _, context in extract_from_file("python", path, KEYWORDS):
-            yield str(path.relative_to(PROJECT)), text, context
+            yield _place(path), text, context
     for path in sorted(file for folder in folders for file in folder.glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
-                yield str(path.relative_to(PROJECT)), cell.source, None
+                yield _place(path), cell.source, None
+
+
+def _place(path: Path) -> str:
+    """Name a file as the catalogue does."""
+    return str(path.relative_to(PROJECT)) if PROJECT in path.parents else path.name
 
 
 def renewed(folders: list[Path], known: Catalog) -> Catalog:
@@ -89,7 +94,7 @@ def problems(folders: list[Path], known: Catalog) -> list[str]:
 
 
 def _forms(text: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else text
+    return (text,) if isinstance(text, str) else text or ("",)
 
 
 def main() -> None:
