@@ -177,7 +177,7 @@ def _check(frame: pd.DataFrame, file: Path) -> None:
             name, column = remark.entries[0]
             raise ReportError(
                 f"{file}, {name}, {column}: the audit before rendering failed: "
-                f"{remark.text_en.rstrip('.')}; {_NEXT}"
+                f"{remark.text.rstrip('.')}; {_NEXT}"
             )
     for name, (run, row) in runs.items():
         _compare(file, name, row, score_run(run).values)

@@ -8,9 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from lightbox.base.errors import ParameterError, did_you_mean
-from lightbox.base.words import language, words
+from lightbox.base.words import N_, _, ngettext
 from lightbox.display.outputs import Prose, escape_markdown
-from lightbox.display.sentences import plural
 from lightbox.printed.claims import (
     below,
     gaps,
@@ -72,7 +71,7 @@ class Examined:
             for column, value in row.values.items()
         }
         rows = [
-            (remark.rule, *entry, printed.get(entry, ""), remark.say())
+            (remark.rule, *entry, printed.get(entry, ""), remark.text)
             for remark in self.remarks
             for entry in remark.entries or [("", "")]
         ]
@@ -129,18 +128,10 @@ def examine(
 def merge(
     one: Mapping[str, Counts], other: Mapping[str, Counts], where: str
 ) -> dict[str, Counts]:
-    """Put counts from two sources together.
-
-    Args:
-        one: By split; it may say less than the other.
-        other: By split.
-        where: Name of the second, for the error.
-
-    Returns:
-        All that is known.
+    """Put counts by split from two sources together.
 
     Raises:
-        DataError: They contradict each other.
+        DataError: They contradict each other; `where` names the second.
     """
     empty = Counts()
     return {
@@ -152,46 +143,32 @@ def merge(
 def stated(
     images: Mapping[str, int], positives: Mapping[str, int]
 ) -> dict[str, Counts]:
-    """Make counts of what was given by hand.
-
-    Args:
-        images: Number of images by split.
-        positives: Number of them that are positive, by split.
-
-    Returns:
-        Counts by split.
+    """Make counts by split of numbers by split that were given by hand.
 
     Raises:
         DataError: More positives than images.
     """
-    found = {}
-    for split in {**images, **positives}:
-        counts = Counts(images.get(split), positives.get(split))
-        found[split] = checked(counts, split)
-    return found
+    return {
+        split: checked(Counts(images.get(split), positives.get(split)), split)
+        for split in {**images, **positives}
+    }
 
 
 REFERENCE = "reference.csv"
 
-SHOWN_RULES = {
-    "impossible": ("Impossible", "不可能"),
-    "inconsistent": ("Inconsistent", "互相矛盾"),
-    "renamed": ("Another name", "名稱有誤"),
-    "averages": ("Averages or wrong", "平均或有誤"),
-    "tie": ("Tie", "平手"),
-    "majority": ("Majority", "多數類別"),
-    "imbalance": ("Imbalance", "類別不平衡"),
-    "below": ("Below what is published", "低於已發表的結果"),
-    "gap": ("Val above test", "驗證高於測試"),
-    "small": ("Too small", "樣本過少"),
-    "losses": ("Losses", "損失函數"),
-}
-
-ASKED = {
-    "en": "The printed values are audited like any other table: could whole images "
-    "have given them, and all of them at once?",
-    "zh": "印出的數值與其他表格一樣接受稽核：整數張影像能否得出這些數值，"
-    "又能否同時成立？",
+# How a finding of a rule is headed.
+TITLES = {
+    "impossible": N_("Impossible"),
+    "inconsistent": N_("Inconsistent"),
+    "renamed": N_("Another name"),
+    "averages": N_("Averages or wrong"),
+    "tie": N_("Tie"),
+    "majority": N_("Majority"),
+    "imbalance": N_("Imbalance"),
+    "below": N_("Below what is published"),
+    "gap": N_("Val above test"),
+    "small": N_("Too small"),
+    "losses": N_("Losses"),
 }
 
 
@@ -215,9 +192,8 @@ def metric_audit(
 
     Raises:
         DataError: The table cannot be read or understood.
-        ParameterError: A split or language that is not known.
+        ParameterError: A split that is not known.
     """
-    words()
     counts = stated(by_split(images, "images"), by_split(positives, "positives"))
     return _prose(examine(source, counts=counts))
 
@@ -232,7 +208,6 @@ def reference_audit(section: Section) -> Prose | None:
         What is asked of them, and a bullet a finding; None where the study has no
         printed values for it.
     """
-    words()
     folder = os.environ.get(STUDY, "")
     path = Path(folder) / REFERENCE
     if not folder or not path.is_file():
@@ -244,7 +219,11 @@ def reference_audit(section: Section) -> Prose | None:
     known = beside(path)
     counts = read_counts(known) if known else {}
     found = examine(rows, counts=counts, published=read_published(path), name=REFERENCE)
-    return Prose(ASKED[language()] + "\n\n" + _prose(found).markdown)
+    asked = _(
+        "The printed values are audited like any other table: could whole images have "
+        "given them, and all of them at once?"
+    )
+    return Prose(f"{asked}\n\n{_prose(found).markdown}")
 
 
 def by_split(given: int | Mapping[str, int] | None, name: str) -> dict[str, int]:
@@ -275,37 +254,30 @@ def by_split(given: int | Mapping[str, int] | None, name: str) -> dict[str, int]
 
 
 def _prose(found: Examined) -> Prose:
-    zh = language() == "zh"
     if not found.remarks:
         return Prose(nothing(found))
-    lines = [
-        f"- **{SHOWN_RULES[r.rule][zh]}{'**：' if zh else '.** '}"
-        f"{escape_markdown(r.say())}"
-        for r in found.remarks
-    ]
-    return Prose("\n".join(lines))
+    line = _("- **{title}.** {text}")
+    return Prose(
+        "\n".join(
+            line.format(title=_(TITLES[r.rule]), text=escape_markdown(r.text))
+            for r in found.remarks
+        )
+    )
 
 
 def nothing(found: Examined) -> str:
-    """Say what was tested where nothing was found.
-
-    Args:
-        found: The audited table.
-
-    Returns:
-        A sentence with its numbers.
-    """
+    """Say what was tested where nothing was found."""
     entries = sum(len(row.values) for row in found.table.rows)
-    rows, bare = len(found.table.rows), not any(r.counts for r in found.table.rows)
-    if language() == "zh":
-        text = f"稽核 {rows} 列共 {entries} 個數值，未發現矛盾。"
-        return text + "影像數未知，因此只檢查了範圍與彼此的關係。" * bare
-    text = (
-        f"The audit of {plural(entries, 'value')} in {plural(rows, 'row')} found "
-        "nothing wrong."
-    )
-    unknown = (
-        " The number of images is not known, so that only ranges and identities were "
-        "tested."
-    )
-    return text + unknown * bare
+    rows = len(found.table.rows)
+    values = ngettext("{count:,} value", "{count:,} values", entries)
+    said = ngettext(
+        "The audit of {values} in {rows:,} row found nothing wrong.",
+        "The audit of {values} in {rows:,} rows found nothing wrong.",
+        rows,
+    ).format(values=values.format(count=entries), rows=rows)
+    if not any(row.counts for row in found.table.rows):
+        said += _(
+            " The number of images is not known, so that only ranges and identities "
+            "were tested."
+        )
+    return said

@@ -8,12 +8,12 @@ from statistics import median
 import pandas as pd
 
 from lightbox.base.errors import DataError
-from lightbox.base.words import said_in
+from lightbox.base.words import _, ngettext, pgettext
 from lightbox.display.names import strategy_name
-from lightbox.display.sentences import interval, percent, plural
+from lightbox.display.sentences import interval, percent
 from lightbox.evaluation.significance import ALPHA, wilson
 from lightbox.printed.numbers import Column
-from lightbox.printed.table import SPLITS, PrintedTable, Published, Remark, Row, listed
+from lightbox.printed.table import SPLITS, PrintedTable, Published, Remark, Row, clauses
 
 # A 95 % interval wider than this to one side tells no two models apart.
 WIDE = 0.1
@@ -25,9 +25,6 @@ def ties(table: PrintedTable) -> Iterator[Remark]:
 
     With b images that only the first got right and c that only the second did, the
     exact McNemar p is smallest for c = 0, whatever the pairs: 2 ** (1 - b).
-
-    Args:
-        table: The printed table.
 
     Yields:
         A finding for each accuracy column whose best row is tied.
@@ -45,26 +42,28 @@ def ties(table: PrintedTable) -> Iterator[Remark]:
             continue
         count = _right(best, column, total)
         against = [
-            f"{r.name} ({_right(r, column, total)}, p >= {p:g})" for r, _, p in tied
+            f"{r.name} ({_right(r, column, total)}, p >= {p:g})" for r, _lead, p in tied
         ]
+        said = _(
+            "{heading}: {best} is highest with {count} of {total} right, but whatever "
+            "the pairs, exact McNemar cannot tell it from {against}: a tie."
+        ).format(
+            heading=column.heading,
+            best=best.name,
+            count=count,
+            total=total,
+            against=clauses(against),
+        )
         yield Remark(
             "tie",
-            f"{column.heading}: {best.name} is highest with {count} of {total} right, "
-            f"but whatever the pairs, exact McNemar cannot tell it from "
-            f"{listed(against)}: a tie.",
-            f"{column.heading}：{best.name} 最高（{total} 張答對 {count} 張），"
-            f"但無論如何配對，精確 McNemar 檢定都無法區分它與 "
-            f"{said_in('zh', listed, against)}：平手。",
-            {"total": total, "leads": [b for _, b, _ in tied]},
-            tuple((r.name, column.heading) for r in [best, *(r for r, _, _ in tied)]),
+            said,
+            {"total": total, "leads": [lead for _row, lead, _p in tied]},
+            tuple((r.name, column.heading) for r in [best, *(t[0] for t in tied)]),
         )
 
 
 def accuracies_of(table: PrintedTable) -> Iterator[tuple[Column, list[Row], int]]:
     """Give accuracy columns with the rows that count the same images.
-
-    Args:
-        table: The printed table.
 
     Yields:
         The column, its rows, the number of images.
@@ -88,14 +87,11 @@ def _right(row: Row, column: Column, total: int) -> str:
     fitting = printed.counts(total)
     if len(fitting) == 1:
         return str(fitting[0])
-    return f"about {printed.value * total:.0f}"
+    return _("about {count:.0f}").format(count=printed.value * total)
 
 
 def small(table: PrintedTable) -> Iterator[Remark]:
     """Find validation splits that are too small to choose a model or an epoch on.
-
-    Args:
-        table: The printed table.
 
     Yields:
         A finding for each size of val whose 95 % interval reaches more than 10
@@ -115,49 +111,48 @@ def small(table: PrintedTable) -> Iterator[Remark]:
         low, high = wilson(right, total)
         if right / total - low <= WIDE:
             continue
-        rest_en, rest_zh = _subtypes(table, total)
-        yield Remark(
-            "small",
-            f"The val split has {total} images, too few to select on: {right} of "
-            f"{total} right has a 95 % Wilson interval of {low:.2f} to {high:.2f}, and "
-            f"one image moves its accuracy by {100 / total:.1f} points{rest_en}.",
-            f"驗證集只有 {total} 張影像，不足以用來選擇模型："
-            f"{total} 張答對 {right} 張時，"
-            f"95 % Wilson 信賴區間為 {low:.2f} 至 {high:.2f}，"
-            f"一張影像即使準確率變動 {100 / total:.1f} 個百分點{rest_zh}。",
-            {"images": total, "right": right, "low": low, "high": high},
-            (),
+        said = _(
+            "The val split has {total} images, too few to select on: {right} of "
+            "{total} right has a 95 % Wilson interval of {low:.2f} to {high:.2f}, and "
+            "one image moves its accuracy by {step:.1f} points{subtypes}."
+        ).format(
+            total=total,
+            right=right,
+            low=low,
+            high=high,
+            step=100 / total,
+            subtypes=_subtypes(table, total),
         )
+        known = {"images": total, "right": right, "low": low, "high": high}
+        yield Remark("small", said, known)
 
 
-def _subtypes(table: PrintedTable, total: int) -> tuple[str, str]:
+def _subtypes(table: PrintedTable, total: int) -> str:
     """Name the subtypes that train has and a small val has not."""
     counts = next(r for r in table.rows if r.count("val").images == total)
     val, train = counts.count("val").subtypes, counts.count("train").subtypes
-    parts: list[tuple[str, str]] = []
-    for label in dict.fromkeys(label for label, _ in val):
-        held = {kind: k for (name, kind), k in val.items() if name == label and k}
-        lacks = {
-            kind: k for (name, kind), k in train.items() if name == label and k
-        }.keys() - held.keys()
+    parts = []
+    for label in dict.fromkeys(label for label, _kind in val):
+        held, known = (
+            {kind: k for (name, kind), k in split.items() if name == label and k}
+            for split in (val, train)
+        )
+        lacks = known.keys() - held.keys()
         if lacks and len(held) == 1:
             kind, number = next(iter(held.items()))
-            missing = ", ".join(f"{train[label, k]:,} {k}" for k in sorted(lacks))
-            parts.append(
-                (
-                    f"; its {number} {label} images are all {kind}, while train has "
-                    f"{missing}",
-                    f"；其中 {number} 張 {label} 全為 {kind}，而訓練集有 {missing}",
-                )
+            said = _(
+                "; its {number} {label} images are all {kind}, while train has "
+                "{missing}"
             )
-    return "".join(en for en, _ in parts), "".join(zh for _, zh in parts)
+            missing = _(", ").join(f"{known[k]:,} {k}" for k in sorted(lacks))
+            parts.append(
+                said.format(number=number, label=label, kind=kind, missing=missing)
+            )
+    return "".join(parts)
 
 
 def gaps(table: PrintedTable) -> Iterator[Remark]:
     """Find val accuracies above test by more than sampling explains.
-
-    Args:
-        table: The printed table.
 
     Yields:
         A finding for each val column, if rows of it exceed their test accuracy by
@@ -183,27 +178,33 @@ def gaps(table: PrintedTable) -> Iterator[Remark]:
             continue
         shown = [f"{r.name} {v.text} / {t.text} ({d:+.1f})" for r, v, t, d in above]
         # Random images of a patient with several fall on both sides of the cut.
-        leaks = all(row.by_image for row, *_ in above)
+        leaks = all(row.by_image for row, *_rest in above)
         why = (
-            "val was split off by image, so it can share patients with train, and "
-            "then promises what test does not keep"
+            _(
+                "val was split off by image, so it can share patients with train, and "
+                "then promises what test does not keep"
+            )
             if leaks
-            else "val may share patients with train, or test differs"
+            else _("val may share patients with train, or test differs")
         )
-        why_zh = (
-            "驗證集是逐影像切分的，可能與訓練集有相同病人，其準確率便無法在測試集兌現"
-            if leaks
-            else "驗證集可能與訓練集有相同病人，或測試集性質不同"
+        said = ngettext(
+            "{heading}: {count} of {rows:,} row lie above their test accuracy by more "
+            "points than chance explains: {shown}; {why}.",
+            "{heading}: {count} of {rows:,} rows lie above their test accuracy by more "
+            "points than chance explains: {shown}; {why}.",
+            len(table.rows),
+        ).format(
+            heading=column.heading,
+            count=len(above),
+            rows=len(table.rows),
+            shown=clauses(shown),
+            why=why,
         )
         yield Remark(
             "gap",
-            f"{column.heading}: {len(above)} of {plural(len(table.rows), 'row')} lie "
-            "above their test accuracy by more points than chance explains: "
-            f"{listed(shown)}; {why}.",
-            f"{column.heading}：{len(table.rows)} 列中有 {len(above)} 列高於其測試"
-            f"準確率，差距大於機率所能解釋：{said_in('zh', listed, shown)}；{why_zh}。",
-            {"rows": len(above), "gaps": [d for *_, d in above], "by_image": leaks},
-            tuple((row.name, column.heading) for row, *_ in above),
+            said,
+            {"rows": len(above), "gaps": [d for *_x, d in above], "by_image": leaks},
+            tuple((row.name, column.heading) for row, *_rest in above),
         )
 
 
@@ -213,9 +214,6 @@ def _is_accuracy(column: Column, split: str) -> bool:
 
 def losses(table: PrintedTable) -> Iterator[Remark]:
     """Find loss columns whose rows were trained with different loss functions.
-
-    Args:
-        table: The printed table.
 
     Yields:
         A finding for each loss column.
@@ -234,29 +232,24 @@ def losses(table: PrintedTable) -> Iterator[Remark]:
             values = sorted((row.values[column] for row in rows), key=lambda v: v.value)
             ends = dict.fromkeys((values[0].text, values[-1].text))
             shown.append(f"{kind} {'–'.join(ends)}")
+        said = _(
+            "{heading}: {shown} are values of {count} loss functions, each on a scale "
+            "of its own, and cannot be compared (a focal loss is smaller by "
+            "construction); give NLL, Brier score or ECE for all."
+        )
         yield Remark(
             "losses",
-            f"{column.heading}: {listed(shown)} are values of {len(kinds)} loss "
-            "functions, each on a scale of its own, and cannot be compared (a focal "
-            "loss is smaller by construction); give NLL, Brier score or ECE for all.",
-            f"{column.heading}：{said_in('zh', listed, shown)} "
-            f"是 {len(kinds)} 種損失函數的值，"
-            "尺度各異，不可比較（focal 損失依定義就較小）；"
-            "請一律改用 NLL、Brier 分數或 ECE。",
+            said.format(heading=column.heading, shown=clauses(shown), count=len(kinds)),
             {kind: len(rows) for kind, rows in kinds.items()},
             tuple((r.name, column.heading) for rows in kinds.values() for r in rows),
         )
 
 
 IMBALANCED = 2.0  # images of the largest class for each of the smallest
-_SPLIT_ZH = {"train": "訓練集", "val": "驗證集", "test": "測試集"}
 
 
 def majority(table: PrintedTable) -> Iterator[Remark]:
     """Find imbalanced classes, and accuracies that are no more than the majority's.
-
-    Args:
-        table: The printed table.
 
     Yields:
         A finding on the classes where they are imbalanced, and one for each
@@ -286,48 +279,68 @@ def majority(table: PrintedTable) -> Iterator[Remark]:
             yield _near(column, near, most, share, total)
 
 
+def _split_name(split: str) -> str:
+    """Name a split within a sentence."""
+    return {
+        "train": pgettext("sentence", "train"),
+        "val": pgettext("sentence", "val"),
+        "test": pgettext("sentence", "test"),
+    }[split]
+
+
 def _imbalance(shares: dict[str, tuple[str, int, int]]) -> Remark:
     """Say what each split's majority is."""
-    parts_en = [
-        f"{100 * count / total:.1f} % {name} in {split} ({count:,} of {total:,})"
+    said = _("{share:.1f} % {name} in {split} ({count:,} of {total:,})")
+    parts = [
+        said.format(
+            share=100 * count / total,
+            name=name,
+            split=_split_name(split),
+            count=count,
+            total=total,
+        )
         for split, (name, count, total) in shares.items()
     ]
-    parts_zh = [
-        f"{_SPLIT_ZH[split]} {name} 占 {100 * count / total:.1f} %"
-        f"（{total:,} 張中 {count:,} 張）"
-        for split, (name, count, total) in shares.items()
-    ]
+    said = _("The majority: {parts}; always giving that answer is right as often.")
     return Remark(
         "imbalance",
-        f"The majority: {listed(parts_en)}; always giving that answer is right "
-        "as often.",
-        f"多數類別：{said_in('zh', listed, parts_zh)}；一律如此作答即有此準確率。",
-        {split: count / total for split, (_, count, total) in shares.items()},
-        (),
+        said.format(parts=clauses(parts)),
+        {split: count / total for split, (_name, count, total) in shares.items()},
     )
 
 
 def _near(column: Column, near: list, most: str, share: float, total: int) -> Remark:
     """Name the accuracies within noise of the majority's."""
+    one = _(
+        "{row} {value:.1f} % (95 % interval {low:.1f} to {high:.1f}), {above:.1f} "
+        "points above"
+    )
     shown = [
-        f"{row.name} {100 * value:.1f} % (95 % interval {100 * low:.1f} to "
-        f"{100 * high:.1f}), {100 * (value - share):.1f} points above"
+        one.format(
+            row=row.name,
+            value=100 * value,
+            low=100 * low,
+            high=100 * high,
+            above=100 * (value - share),
+        )
         for row, value, low, high in near
     ]
-    shown_zh = [
-        f"{row.name} {100 * value:.1f} %（95 % 信賴區間 {100 * low:.1f} 至 "
-        f"{100 * high:.1f}），僅高 {100 * (value - share):.1f} 個百分點"
-        for row, value, low, high in near
-    ]
+    said = _(
+        "{heading}: always answering {most} is right on {share:.1f} % of the {total:,} "
+        "{split} images; within noise of it: {shown}."
+    ).format(
+        heading=column.heading,
+        most=most,
+        share=100 * share,
+        total=total,
+        split=_split_name(column.split),
+        shown=clauses(shown),
+    )
     return Remark(
         "majority",
-        f"{column.heading}: always answering {most} is right on {100 * share:.1f} % of "
-        f"the {total:,} {column.split} images; within noise of it: {listed(shown)}.",
-        f"{column.heading}：{_SPLIT_ZH[column.split]} {total:,} 張影像一律答 {most} "
-        f"即有 {100 * share:.1f} %；與之相差在誤差之內："
-        f"{said_in('zh', listed, shown_zh)}。",
+        said,
         {"share": share, "rows": len(near)},
-        tuple((row.name, column.heading) for row, *_ in near),
+        tuple((row.name, column.heading) for row, *_rest in near),
     )
 
 
@@ -352,14 +365,9 @@ COLUMNS = ("model", "strategy", "test_accuracy", "source")
 
 
 def read_published(table: Path) -> tuple[Published, ...]:
-    """Read what others reached, where a file beside a table says so.
+    """Read what others reached from a `published.csv` beside a table.
 
-    Args:
-        table: The table; `published.csv` in its folder has the columns model,
-            strategy, test_accuracy (a fraction) and source.
-
-    Returns:
-        Its rows; none where there is no such file.
+    Its columns are model, strategy, test_accuracy (a fraction) and source.
 
     Raises:
         DataError: The file cannot be read, or a cell in it.
@@ -391,9 +399,6 @@ def below(table: PrintedTable) -> Iterator[Remark]:
     A run that others' runs of the same network beat on the same images says how it
     was trained, not what the network or its pretrained features can do.
 
-    Args:
-        table: The printed table.
-
     Yields:
         A finding for each accuracy column on test with such rows.
     """
@@ -409,25 +414,31 @@ def below(table: PrintedTable) -> Iterator[Remark]:
                 found.append((row, low, high, other))
         if not found:
             continue
-        shown, shown_zh = (
-            [
-                f"{row.name} {row.values[column].text} ({interval(low, high)} %) "
-                f"{against} {percent(other.accuracy)} % "
-                f"({said_in(language, strategy_name, other.strategy)})"
-                for row, low, high, other in found
-            ]
-            for language, against in (("en", "against"), ("zh", "對"))
+        one = _("{row} {printed} ({interval} %) against {other} % ({strategy})")
+        shown = [
+            one.format(
+                row=row.name,
+                printed=row.values[column].text,
+                interval=interval(low, high),
+                other=percent(other.accuracy),
+                strategy=strategy_name(other.strategy),
+            )
+            for row, low, high, other in found
+        ]
+        said = _(
+            "{heading}: with the same network on the same {total:,} images others "
+            "reached more: {shown} ({sources}). So look at the training first (too "
+            "short, or BatchNorm that moved in frozen layers); this is no evidence "
+            "against pretrained features."
+        ).format(
+            heading=column.heading,
+            total=total,
+            shown=clauses(shown),
+            sources="; ".join(dict.fromkeys(other.source for *_x, other in found)),
         )
-        sources = "; ".join(dict.fromkeys(other.source for *_, other in found))
         yield Remark(
             "below",
-            f"{column.heading}: with the same network on the same {total:,} images "
-            f"others reached more: {listed(shown)} ({sources}). So look "
-            "at the training first (too short, or BatchNorm that moved in frozen "
-            "layers); this is no evidence against pretrained features.",
-            f"{column.heading}：他人以相同網路在相同的 {total:,} 張影像上得到更高的"
-            f"準確率：{said_in('zh', listed, shown_zh)}（{sources}）。因此應先檢查訓練"
-            "（訓練不足，或凍結層的 BatchNorm 仍在變動）；這不是預訓練特徵無用的證據。",
-            {row.name: other.accuracy for row, *_, other in found},
-            tuple((row.name, column.heading) for row, *_ in found),
+            said,
+            {row.name: other.accuracy for row, *_x, other in found},
+            tuple((row.name, column.heading) for row, *_x in found),
         )

@@ -7,9 +7,16 @@ from rich.console import Console
 from rich.table import Table
 
 from lightbox.base.errors import ParameterError
-from lightbox.base.words import LANGUAGES, language
-from lightbox.printed.audit import SHOWN_RULES as RULES
-from lightbox.printed.audit import Examined, by_split, examine, merge, nothing, stated
+from lightbox.base.words import LANGUAGES, _, set_language
+from lightbox.printed.audit import (
+    TITLES,
+    Examined,
+    by_split,
+    examine,
+    merge,
+    nothing,
+    stated,
+)
 from lightbox.printed.table import WRONG, Counts, read_counts
 
 MARKS = {"impossible": "✗", "inconsistent": "≠", "renamed": "→"}
@@ -50,6 +57,7 @@ def audit(
     images: tuple[str, ...],
     positives: tuple[str, ...],
     counts: Path | None,
+    language: str,
     csv: Path | None,
 ) -> None:
     """Say which numbers of a printed TABLE cannot be true.
@@ -58,6 +66,7 @@ def audit(
     precision, specificity, F1, AUROC and loss, as fractions or in per cent. The exit
     status is 1 if an entry is impossible or inconsistent, 2 if TABLE cannot be read.
     """
+    set_language(language)
     given: dict[str, Counts] = stated(
         by_split(_numbers(images, "--images"), "--images"),
         by_split(_numbers(positives, "--positives"), "--positives"),
@@ -69,12 +78,14 @@ def audit(
     if not console.is_terminal:
         console.width = max(console.width, WIDTH)
     console.print(_grid(found))
-    marks = "  ".join(f"{MARKS[rule]} {_word(rule)}" for rule in WRONG)
+    marks = "  ".join(f"{MARKS[rule]} {_(TITLES[rule])}" for rule in WRONG)
     console.print(marks, style="dim", markup=False)
     console.print()
     for number, remark in enumerate(found.remarks, start=1):
-        colon = "：" if language() == "zh" else ": "
-        text = f"{number}. {_word(remark.rule)}{colon}{remark.say()}"
+        line = _("{number}. {title}: {text}")
+        text = line.format(
+            number=number, title=_(TITLES[remark.rule]), text=remark.text
+        )
         console.print(text, markup=False, style="red" if remark.wrong else None)
     if not found.remarks:
         console.print(nothing(found), markup=False)
@@ -89,15 +100,11 @@ def audit(
     context.exit(1 if found.wrong else 0)
 
 
-def _word(rule: str) -> str:
-    return RULES[rule][language() == "zh"]
-
-
 def _numbers(given: tuple[str, ...], option: str) -> dict[str, int] | None:
     """Read `624` and `val=16`."""
     found = {}
     for text in given:
-        split, _, number = text.rpartition("=")
+        split, _equals, number = text.rpartition("=")
         split = split.strip() or "test"
         if not number.strip().isdigit():
             raise ParameterError(
@@ -117,7 +124,7 @@ def _grid(found: Examined) -> Table:
         for entry in remark.entries:
             marks.setdefault(entry, MARKS[remark.rule])
     grid = Table(title=click.format_filename(found.table.source), title_justify="left")
-    grid.add_column({"en": "Row", "zh": "列"}[language()], overflow="fold")
+    grid.add_column(_("Row"), overflow="fold")
     for column in found.table.columns:
         # A heading of one long word would be broken inside it.
         words = column.heading.replace("_", " ")

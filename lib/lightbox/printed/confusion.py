@@ -6,18 +6,17 @@ from itertools import permutations
 
 import numpy as np
 
-from lightbox.base.words import said_in
-from lightbox.display.sentences import plural
+from lightbox.base.words import _, ngettext
 from lightbox.printed.numbers import SLACK, Column, Printed, metric_name
-from lightbox.printed.table import AVERAGES_SAID as AVERAGES
 from lightbox.printed.table import (
     IMPOSSIBLE,
     INCONSISTENT,
+    MIXED,
     RENAMED,
     PrintedTable,
     Remark,
     Row,
-    listed,
+    clauses,
 )
 
 # Of true positives, true negatives, positives and negatives. A ratio without a
@@ -68,15 +67,7 @@ class Fit:
         return formula(self.tp, self.first, *sides), formula(self.tp, self.last, *sides)
 
     def share(self, quantity: str, width: float) -> float:
-        """Bound the share of all printable values of a metric that would fit.
-
-        Args:
-            quantity: The metric.
-            width: The step between two printable values.
-
-        Returns:
-            A fraction of 1.
-        """
+        """Bound the share of values, printed `width` apart, that would fit: 0 to 1."""
         low, high = ((end / width).astype(np.int64) for end in self.ends(quantity))
         steps = np.zeros(int(1 / width) + 3, dtype=np.int64)
         np.add.at(steps, low, 1)
@@ -99,11 +90,8 @@ def fit(
         printed: Printed values by metric; those without a formula are passed over.
         positives: Images of the positive class.
         negatives: The others.
-        tp: The true positives, where they are known.
-        tn: The true negatives, where they are.
-
-    Returns:
-        The tables; none where nothing fits.
+        tp: The true positives, None where they are not known.
+        tn: The true negatives, likewise.
 
     Source:
         The idea of Brown and Heathers 2017, doi 10.1177/1948550616673876 (GRIM),
@@ -133,7 +121,7 @@ def _reach(
         One a number of true positives, (M,); `negatives + 1` where it never does.
     """
     low, high = np.zeros(len(tps), dtype=np.int64), np.full(len(tps), negatives + 1)
-    for _ in range(int(negatives + 1).bit_length()):
+    for _step in range(int(negatives + 1).bit_length()):
         middle = np.minimum((low + high) // 2, negatives)
         there = FORMULAS[name](tps, middle, positives, negatives) >= bound
         searching = low < high
@@ -153,37 +141,28 @@ USUAL_BATCH = 32  # where it divides the images, no last batch is short
 def denominator(column: Column, row: Row) -> int | None:
     """Say what a count was divided by.
 
-    Args:
-        column: The metric.
-        row: For its counts.
-
     Returns:
         Images for accuracy, those of one class for recall and specificity, twice
         the pairs for AUROC (a tie counts half); None where that is not known, or
         the metric has no fixed one.
     """
     counts = row.count(column.split)
-    if column.quantity == "accuracy":
-        return counts.images
-    if column.quantity == "recall":
-        return counts.positives
-    if column.quantity == "specificity":
-        return counts.negatives
-    if column.quantity == "auroc" and counts.negatives is not None:
-        return 2 * counts.positives * counts.negatives
-    return None
+    pairs = None
+    if counts.negatives is not None:
+        pairs = 2 * counts.positives * counts.negatives
+    return {
+        "accuracy": counts.images,
+        "recall": counts.positives,
+        "specificity": counts.negatives,
+        "auroc": pairs,
+    }.get(column.quantity)
 
 
 def possible(column: Column, row: Row) -> bool | None:
-    """Test one entry.
-
-    Args:
-        column: The metric.
-        row: The row.
+    """Tell whether some whole number of images gives an entry.
 
     Returns:
-        Whether some whole number of images gives it; None where nothing is
-        printed, or no number of images is known.
+        None where nothing is printed, or no number of images is known.
     """
     printed, total = row.values.get(column), denominator(column, row)
     if printed is None or total is None or column.averaged or printed.averaged:
@@ -193,12 +172,6 @@ def possible(column: Column, row: Row) -> bool | None:
 
 def impossible(table: PrintedTable) -> Iterator[Remark]:
     """Find entries outside a metric's range, and those that are no k/n.
-
-    Args:
-        table: The printed table.
-
-    Yields:
-        A finding for each column and number of images.
 
     Source:
         Brown and Heathers 2017, doi 10.1177/1948550616673876 (GRIM).
@@ -231,14 +204,21 @@ def _outside(column: Column, row: Row) -> bool:
 
 def _range(column: Column, rows: list[Row]) -> Remark:
     shown = [f"{row.name} {row.values[column].text}" for row in rows]
-    top_en = "0 or more" if column.quantity == "loss" else "0 to 1"
-    top_zh = "小於 0" if column.quantity == "loss" else "不在 0 與 1 之間"
+    if column.quantity == "loss":
+        said = ngettext(
+            "{heading}: {count:,} value outside 0 or more: {shown}.",
+            "{heading}: {count:,} values outside 0 or more: {shown}.",
+            len(rows),
+        )
+    else:
+        said = ngettext(
+            "{heading}: {count:,} value outside 0 to 1: {shown}.",
+            "{heading}: {count:,} values outside 0 to 1: {shown}.",
+            len(rows),
+        )
     return Remark(
         IMPOSSIBLE,
-        f"{column.heading}: {plural(len(rows), 'value')} outside {top_en}: "
-        f"{listed(shown)}.",
-        f"{column.heading}：{len(rows)} 個數值{top_zh}："
-        f"{said_in('zh', listed, shown)}。",
+        said.format(heading=column.heading, count=len(rows), shown=clauses(shown)),
         {"rows": len(rows)},
         tuple((row.name, column.heading) for row in rows),
     )
@@ -247,30 +227,36 @@ def _range(column: Column, rows: list[Row]) -> Remark:
 def _no_fraction(column: Column, rows: list[Row], total: int, tested: int) -> Remark:
     """Say between which two fractions an entry lies."""
     shown = [f"{r.name} {_between(r.values[column], total)}" for r in rows]
-    metric = column.quantity
+    metric, verb = column.quantity, ngettext("is", "are", len(rows))
     what = {
-        "accuracy": (f"{total:,} images", f"{total:,} 張影像"),
-        "recall": (f"{total:,} positives", f"{total:,} 張陽性影像"),
-        "specificity": (f"{total:,} negatives", f"{total:,} 張陰性影像"),
-        "auroc": (f"{total // 2:,} pairs of images", f"{total // 2:,} 對影像"),
-    }[metric]
-    en = (
-        f"{column.heading}: {len(rows)} of {plural(tested, 'value')} "
-        f"{'is' if len(rows) == 1 else 'are'} no k/{total}, so no "
-        f"{metric_name(metric)} over {what[0]}: {listed(shown)}."
-    )
-    zh = (
-        f"{column.heading}：{tested} 個數值中有 {len(rows)} 個不是 k/{total}，"
-        f"因此不是 {what[1]}的{said_in('zh', metric_name, metric)}："
-        f"{said_in('zh', listed, shown)}。"
+        "accuracy": _("{total:,} images"),
+        "recall": _("{total:,} positives"),
+        "specificity": _("{total:,} negatives"),
+        "auroc": _("{pairs:,} pairs of images"),
+    }[metric].format(total=total, pairs=total // 2)
+    said = ngettext(
+        "{heading}: {count} of {tested:,} value {verb} no k/{total}, so no {metric} "
+        "over {what}: {shown}.",
+        "{heading}: {count} of {tested:,} values {verb} no k/{total}, so no {metric} "
+        "over {what}: {shown}.",
+        tested,
+    ).format(
+        heading=column.heading,
+        count=len(rows),
+        tested=tested,
+        verb=verb,
+        total=total,
+        metric=metric_name(metric),
+        what=what,
+        shown=clauses(shown),
     )
     if metric == "accuracy" and total % USUAL_BATCH:
-        en += " A mean of batch means with a short last batch would look like this."
-        zh += "若將各批次的平均再取平均，而最後一批較小，便會出現這樣的數值。"
+        said += _(
+            " A mean of batch means with a short last batch would look like this."
+        )
     return Remark(
         IMPOSSIBLE,
-        en,
-        zh,
+        said,
         {"tested": tested, "impossible": len(rows), "total": total},
         tuple((row.name, column.heading) for row in rows),
     )
@@ -319,8 +305,7 @@ def renamed(
         fits: What fits each row under the printed names, some of it nothing.
 
     Returns:
-        The finding with the fewest changed names; None where no naming fits all
-        rows, or the numbers are too coarse to tell.
+        The finding with the fewest changed names, if the numbers are fine enough.
     """
     split = columns[0].split
     for naming in _namings(columns, rows, split):
@@ -399,56 +384,47 @@ def _said(
 ) -> Remark:
     """Say under which name what fits, with one row worked out."""
     wrong = sum(not each for each in fits)
-    pairs_en = [
-        f'"{c.heading}" is {metric_name(to)}' for c, to in naming.changed.items()
-    ]
-    pairs_zh = [
-        f"「{c.heading}」其實是{said_in('zh', metric_name, to)}"
+    pairs = [
+        _('"{heading}" is {metric}').format(heading=c.heading, metric=metric_name(to))
         for c, to in naming.changed.items()
     ]
+    said = _(
+        "{pairs}: under this name all {rows} rows are consistent, under the printed "
+        "one {right}."
+    ).format(pairs=_(", ").join(pairs), rows=len(rows), right=len(rows) - wrong)
     number = max(range(len(rows)), key=lambda k: not fits[k])
     row, found = rows[number], naming.fits[number]
     tp, tn = int(found.tp[0]), int(found.first[0])
     p, n = found.positives, found.negatives
-    en = (
-        f"{', '.join(pairs_en)}: under this name all {len(rows)} rows are consistent, "
-        f"under the printed one {len(rows) - wrong}."
-    )
-    zh = (
-        f"{'，'.join(pairs_zh)}：以此名稱 {len(rows)} 列全部相符，"
-        f"以所印名稱則只有 {len(rows) - wrong} 列相符。"
-    )
-    named = {naming.changed.get(c, c.quantity): c for c in columns}
-    if {"accuracy", "recall", "specificity"} <= set(named):
-        sums = [
-            f"{r.name} {f.tp[0]} + {f.first[0]} = {f.tp[0] + f.first[0]}"
-            for r, f in zip(rows, naming.fits, strict=True)
-            if f.count == 1
-        ]
-        product = (
-            f'"{named["recall"].heading}" x {p} + "{named["specificity"].heading}" x '
-            f'{n} = "{named["accuracy"].heading}" x {p + n}'
-        )
-        if sums:
-            en += f" {product}: {listed(sums)}."
-            zh += f"{product}：{said_in('zh', listed, sums)}。"
+    named = {naming.changed.get(c, c.quantity): c.heading for c in columns}
+    sums = [
+        f"{r.name} {f.tp[0]} + {f.first[0]} = {f.tp[0] + f.first[0]}"
+        for r, f in zip(rows, naming.fits, strict=True)
+        if f.count == 1
+    ]
+    if sums and {"accuracy", "recall", "specificity"} <= set(named):
+        product = f'"{named["recall"]}" x {p} + "{named["specificity"]}" x {n}'
+        product += f' = "{named["accuracy"]}" x {p + n}'
+        said += _(" {product}: {sums}.").format(product=product, sums=clauses(sums))
     truth = {k: float(found.ends(k)[0][0]) for k in ("precision", "f1")}
-    table = f"TP {tp}, FN {p - tp}, FP {n - tn}, TN {tn}"
-    exact = f"precision {truth['precision']:.3f}, F1 {truth['f1']:.3f}"
-    exact_zh = f"精確率為 {truth['precision']:.3f}，F1 為 {truth['f1']:.3f}"
-    en += f" {row.name} has {table}: its {exact}"
-    zh += f"{row.name} 為 {table}：{exact_zh}"
     headings = [column.heading for column in naming.changed]
     f1 = next((c for c in columns if c.quantity == "f1"), None)
+    printed = None
     if f1 is not None and not naming.with_f1:
         headings.append(f1.heading)
-        if f1 in row.values:
-            en += f", not {row.values[f1].text}"
-            zh += f"，而非 {row.values[f1].text}"
+        printed = row.values.get(f1)
+    last = (
+        _(" {row} has {table}: its precision {precision:.3f}, F1 {f1:.3f}, not {not_}.")
+        if printed
+        else _(" {row} has {table}: its precision {precision:.3f}, F1 {f1:.3f}.")
+    )
+    table = f"TP {tp}, FN {p - tp}, FP {n - tn}, TN {tn}"
+    said += last.format(
+        row=row.name, table=table, not_=printed and printed.text, **truth
+    )
     return Remark(
         RENAMED,
-        en + ".",
-        zh + "。",
+        said,
         {"rows": len(rows), "wrong": wrong, "tp": tp, "tn": tn} | truth,
         tuple((each.name, heading) for each in rows for heading in headings),
     )
@@ -458,14 +434,7 @@ Group = tuple[Column, ...]
 
 
 def groups(table: PrintedTable) -> list[Group]:
-    """Collect the columns that speak of the same predictions.
-
-    Args:
-        table: The printed table.
-
-    Returns:
-        Columns of one split and stage that have a formula; means are left out.
-    """
+    """Collect the columns of one split and stage that have a formula; no means."""
     found: dict[tuple[str, str], list[Column]] = {}
     for column in table.columns:
         if column.quantity in FORMULAS and not column.averaged:
@@ -492,9 +461,6 @@ def fitting(row: Row, split: str, values: Mapping[str, Printed]) -> Fit | None:
 
 def inconsistent(table: PrintedTable) -> Iterator[Remark]:
     """Find rows that no confusion table gives.
-
-    Args:
-        table: The printed table.
 
     Yields:
         One finding where another name explains a column in every row; else one for
@@ -528,39 +494,40 @@ def _row(row: Row, group: Group, values: dict[str, Printed]) -> Remark:
     """Say which entries a row's table would fit without."""
     counts, split = row.count(group[0].split), group[0].split
     headings = {c.quantity: c.heading for c in group if c.quantity in values}
-    blamed = [
-        quantity
+    without = {
+        quantity: fitting(
+            row, split, {k: v for k, v in values.items() if k != quantity}
+        )
         for quantity in values
         if len(values) > 1
-        and fitting(row, split, {k: v for k, v in values.items() if k != quantity})
-    ]
-    shown = ", ".join(f"{headings[k]} {v.text}" for k, v in values.items())
-    shown_zh = shown.replace(", ", "、")
+    }
+    blamed = [quantity for quantity, fits in without.items() if fits]
     p, n = counts.positives, counts.negatives
-    answers_en = f"{p:,} positives and {n:,} negatives"
-    answers_zh = f"{p:,} 張陽性與 {n:,} 張陰性影像"
+    answers = _("{p:,} positives and {n:,} negatives").format(p=p, n=n)
     if counts.tp is not None and counts.tn is not None:
-        answers_en += f", of which {counts.tp:,} and {counts.tn:,} are right"
-        answers_zh += f"（答對 {counts.tp:,} 與 {counts.tn:,} 張）"
-    en = f"{row.name}: no confusion table of {answers_en} gives {shown}"
-    zh = f"{row.name}：{answers_zh}的任何混淆矩陣都得不到 {shown_zh}"
+        known = _(", of which {tp:,} and {tn:,} are right")
+        answers += known.format(tp=counts.tp, tn=counts.tn)
+    more = ""
     if len(blamed) == 1:
-        fits = fitting(row, split, {k: v for k, v in values.items() if k != blamed[0]})
-        least, most = fits.ends(blamed[0])
+        least, most = without[blamed[0]].ends(blamed[0])
         low, high = f"{least.min():.4f}", f"{most.max():.4f}"
-        range_en = low if low == high else f"{low} to {high}"
-        range_zh = low if low == high else f"{low} 至 {high}"
-        en += f"; the others agree and give {headings[blamed[0]]} {range_en}"
-        zh += f"；其餘彼此相符，{headings[blamed[0]]}應為 {range_zh}"
+        values_are = low if low == high else _("{low} to {high}")
+        more = _("; the others agree and give {heading} {range}").format(
+            heading=headings[blamed[0]], range=values_are.format(low=low, high=high)
+        )
     elif blamed:
-        named = [headings[quantity] for quantity in blamed]
-        en += f"; it would do without any one of {', '.join(named)}"
-        zh += f"；去掉{'、'.join(named)}其中之一即相符"
+        named = _(", ").join(headings[quantity] for quantity in blamed)
+        more = _("; it would do without any one of {named}").format(named=named)
+    said = _("{row}: no confusion table of {answers} gives {shown}{more}.").format(
+        row=row.name,
+        answers=answers,
+        shown=_(", ").join(f"{headings[k]} {v.text}" for k, v in values.items()),
+        more=more,
+    )
     chosen = [headings[k] for k in (blamed if len(blamed) == 1 else values)]
     return Remark(
         INCONSISTENT,
-        en + ".",
-        zh + "。",
+        said,
         {"positives": p, "negatives": n, "blamed": blamed},
         tuple((row.name, heading) for heading in chosen),
     )
@@ -583,22 +550,22 @@ def _identities(row: Row, group: Group) -> Iterator[Remark]:
         low, high = bounds(*(values[part] for part in parts))
         if low <= values[whole].high and values[whole].low <= high:
             continue
-        given = ", ".join(f"{headings[k]} {values[k].text}" for k in parts)
-        en = (
-            f"{row.name}: {given} give {headings[whole]} from {low:.4f} to {high:.4f}, "
-            f"not {values[whole].text}"
+        doubt = _("; means over classes may differ so, numbers of one class cannot")
+        said = _(
+            "{row}: {given} give {heading} from {low:.4f} to {high:.4f}, not "
+            "{printed}{doubt}."
+        ).format(
+            row=row.name,
+            given=_(", ").join(f"{headings[k]} {values[k].text}" for k in parts),
+            heading=headings[whole],
+            low=low,
+            high=high,
+            printed=values[whole].text,
+            doubt="" if sure else doubt,
         )
-        zh = (
-            f"{row.name}：由 {given.replace(', ', '、')} 可知 {headings[whole]} 介於 "
-            f"{low:.4f} 至 {high:.4f}，而非 {values[whole].text}"
-        )
-        if not sure:
-            en += "; means over classes may differ so, numbers of one class cannot"
-            zh += "；若為各類別的平均則有可能，若屬單一類別則不可能"
         yield Remark(
-            INCONSISTENT if sure else AVERAGES,
-            en + ".",
-            zh + "。",
+            INCONSISTENT if sure else MIXED,
+            said,
             {"low": low, "high": high},
             ((row.name, headings[whole]),),
         )
@@ -611,7 +578,7 @@ def _harmonic(one: Printed, other: Printed) -> tuple[float, float]:
     return low, high
 
 
-def _between_two(one: Printed, other: Printed) -> tuple[float, float]:
+def _mean_of(one: Printed, other: Printed) -> tuple[float, float]:
     """Bound accuracy, a weighted mean of recall and specificity."""
     return min(one.low, other.low), max(one.high, other.high)
 
@@ -622,6 +589,6 @@ def _middle(one: Printed, other: Printed) -> tuple[float, float]:
 
 _IDENTITIES: Sequence = (
     ("f1", ("precision", "recall"), _harmonic),
-    ("accuracy", ("recall", "specificity"), _between_two),
+    ("accuracy", ("recall", "specificity"), _mean_of),
     ("balanced_accuracy", ("recall", "specificity"), _middle),
 )

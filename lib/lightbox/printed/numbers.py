@@ -11,9 +11,10 @@ from io import StringIO
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from lightbox.base.errors import DataError
-from lightbox.base.words import language
+from lightbox.base.words import N_, _
 
 # Frameworks print float32 means, whose error is larger than a double's last digit.
 SLACK = 1e-6
@@ -53,14 +54,7 @@ class Printed:
         return self.value + self.half + SLACK
 
     def counts(self, total: int) -> range:
-        """List the counts out of a total that are printed so.
-
-        Args:
-            total: What the count is divided by.
-
-        Returns:
-            Every k in 0 to `total` whose k / total rounds to this number.
-        """
+        """List every k in 0 to `total` whose k / total rounds to this number."""
         first = max(math.ceil(self.low * total), 0)
         return range(first, min(math.floor(self.high * total), total) + 1)
 
@@ -170,84 +164,29 @@ def load(path: Path) -> pd.DataFrame:
     return frame.rename(columns=lambda heading: str(heading).strip())
 
 
-# The first of each is the name in sentences.
-ALIASES: dict[str, tuple[str, ...]] = {
-    "accuracy": (
-        *("accuracy", "acc", "top 1 accuracy", "top1 accuracy", "overall accuracy"),
-        *("準確率", "准确率", "準確度", "准确度", "正確率", "正确率"),
-    ),
-    "recall": (
-        *("recall", "sensitivity", "sens", "tpr", "true positive rate", "hit rate"),
-        *("召回率", "敏感度", "靈敏度", "灵敏度", "敏感性", "查全率", "真陽性率"),
-    ),
-    "precision": (
-        *("precision", "prec", "ppv", "positive predictive value"),
-        *("精確率", "精确率", "精準率", "精准率", "精確度", "精準度", "查準率"),
-        *("查准率", "陽性預測值"),
-    ),
-    "specificity": (
-        *("specificity", "spec", "tnr", "true negative rate", "selectivity"),
-        *("特異度", "特异度", "特異性", "特异性", "真陰性率"),
-    ),
-    "npv": ("negative predictive value", "npv", "陰性預測值"),
-    "f1": (
-        *("F1", "f1", "f score", "f measure", "f1 measure", "f1score", "dice"),
-        *("f1 分數", "f1分數", "f1 分数", "f1分数", "f1值", "f1 值"),
-    ),
-    "balanced_accuracy": ("balanced accuracy", "balanced acc", "平衡準確率"),
-    "auroc": (
-        *("AUROC", "auroc", "auc", "roc auc", "auc roc", "rocauc", "area under roc"),
-        *("曲線下面積", "曲线下面积"),
-    ),
-    "loss": (
-        *("loss", "cross entropy", "nll", "log loss", "loss function", "criterion"),
-        *("損失", "损失", "損失值", "損失函數", "损失函数"),
-    ),
-    "images": (
-        *("images", "n", "num images", "samples", "number of images", "total"),
-        *("影像數", "影像", "樣本數", "样本数", "張數", "總數"),
-    ),
-    "positives": (
-        *("positives", "positive", "num positives", "positive images", "support"),
-        *("陽性數", "陽性", "阳性", "正例數"),
-    ),
-    "negatives": (
-        *("negatives", "negative", "num negatives", "negative images"),
-        *("陰性數", "陰性", "阴性", "負例數"),
-    ),
-    "tp": ("true positives", "tp", "true positive", "真陽性"),
-    "fn": ("false negatives", "fn", "false negative", "偽陰性", "假陰性"),
-    "fp": ("false positives", "fp", "false positive", "偽陽性", "假陽性"),
-    "tn": ("true negatives", "tn", "true negative", "真陰性"),
-}
-
-CHINESE = {
-    "accuracy": "準確率",
-    "recall": "召回率",
-    "precision": "精確率",
-    "specificity": "特異度",
-    "npv": "陰性預測值",
-    "f1": "F1",
-    "balanced_accuracy": "平衡準確率",
-    "auroc": "AUROC",
-    "loss": "損失",
-}
-COUNTS = ("images", "positives", "negatives", "tp", "fn", "fp", "tn")
-METRICS = tuple(CHINESE)
-_KNOWN = {alias.lower(): name for name, known in ALIASES.items() for alias in known}
-
-_SPLITS = {
-    "test": ("test", "testing", "測試", "测试"),
-    "val": ("val", "valid", "validation", "dev", "驗證", "验证"),
-    "train": ("train", "training", "訓練", "训练"),
-}
-# A mean is no count of images over their number.
-_AVERAGED = ("mean", "average", "avg", "averaged", "macro", "weighted", "micro", "平均")
-_STAGES = (
-    *("first", "last", "lowest", "highest", "best", "final", "max", "min"),
-    *("最高", "最低", "首個", "最佳", "最終"),
+HEADINGS = yaml.safe_load(
+    Path(__file__).with_name("headings.yaml").read_text(encoding="utf-8")
 )
-_NOISE = ("set", "on", "the", "score", "in", "集", "split")
+COUNTS = ("images", "positives", "negatives", "tp", "fn", "fp", "tn")
+# What a metric is called in a sentence.
+METRICS = {
+    "accuracy": N_("accuracy"),
+    "recall": N_("recall"),
+    "precision": N_("precision"),
+    "specificity": N_("specificity"),
+    "npv": N_("negative predictive value"),
+    "f1": N_("F1"),
+    "balanced_accuracy": N_("balanced accuracy"),
+    "auroc": N_("AUROC"),
+    "loss": N_("loss"),
+}
+_KNOWN = {
+    alias: name for name, all_ in HEADINGS["quantities"].items() for alias in all_
+}
+_SPLIT_OF = {
+    word: split for split, words in HEADINGS["splits"].items() for word in words
+}
+_AVERAGED, _STAGES, _NOISE = (HEADINGS[k] for k in ("averaged", "stages", "noise"))
 NEAR = 0.85  # of difflib: a slip of the keyboard, not another word
 
 
@@ -257,7 +196,7 @@ class Column:
 
     Attributes:
         heading: As printed.
-        quantity: A key of `ALIASES`.
+        quantity: A key of the quantities in `headings.yaml`.
         split: `train`, `val` or `test`; test where the heading names none.
         stage: Which of a run's values it is, such as `first`; mostly empty.
         averaged: Whether each value is a mean of several.
@@ -273,10 +212,7 @@ class Column:
 
 
 def read_heading(heading: str) -> Column | None:
-    """Understand a heading.
-
-    Args:
-        heading: Such as `Test acc. (%)` or `驗證準確率`.
+    """Understand a heading such as `Test acc. (%)`.
 
     Returns:
         What it stands for; None where it is of no concern to an audit.
@@ -290,18 +226,15 @@ def read_heading(heading: str) -> Column | None:
     units = {"".join(pair).strip() for pair in bracketed}
     percent = "%" in bare or bool(units & {"%", "in %", "percent", "per cent"})
     bare = re.sub(r"[%_,.:/\-\"'“”*]", " ", bare)
-    for word in (*sum(_SPLITS.values(), ()), *_AVERAGED, *_STAGES, *_NOISE):
+    for word in (*_SPLIT_OF, *_AVERAGED, *_STAGES, *_NOISE):
         if not word.isascii():
             bare = bare.replace(word, f" {word} ")
     split, stages, averaged, kept = "test", [], False, []
     for token in bare.split():
-        named = next((name for name, known in _SPLITS.items() if token in known), None)
-        if named:
-            split = named
-        elif token in _AVERAGED:
-            averaged = True
-            stages.append(token)
-        elif token in _STAGES:
+        if token in _SPLIT_OF:
+            split = _SPLIT_OF[token]
+        elif token in _AVERAGED or token in _STAGES:
+            averaged |= token in _AVERAGED
             stages.append(token)
         elif token not in _NOISE:
             kept.append(token)
@@ -320,12 +253,5 @@ def read_heading(heading: str) -> Column | None:
 
 
 def metric_name(quantity: str) -> str:
-    """Name a metric in a sentence.
-
-    Args:
-        quantity: A key of `ALIASES`.
-
-    Returns:
-        The word.
-    """
-    return CHINESE[quantity] if language() == "zh" else ALIASES[quantity][0]
+    """Name a metric in a sentence."""
+    return _(METRICS[quantity])

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from string import ascii_lowercase
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from lightbox.base.words import language
+from lightbox.base.words import N_, _, joined, pgettext
 from lightbox.display.outputs import Prose, Table
 from lightbox.evaluation.metrics import score_run
+from lightbox.runs.store import Run
 from lightbox.sections.section import Section
 
-Own = Callable[[Any], float]
+Own = Callable[[Run], float]
 
 
 def _score(name: str) -> Own:
@@ -30,10 +31,14 @@ def _per_second(name: str, scale: float) -> Own:
     return lambda run: scale * score_run(run)[name] / run.result.train_seconds
 
 
+def _first(values: pd.Series) -> float:
+    return values.iloc[0]
+
+
 def _above(share: float) -> Own:
     """Find the epoch, counted from 0, from which on val accuracy stays above."""
 
-    def epoch(run: Any) -> float:
+    def epoch(run: Run) -> float:
         below = run.history["val_accuracy"].to_numpy() <= share
         first = len(below) - below[::-1].argmax() if below.any() else 0
         return float("nan") if first == len(below) else float(first)
@@ -41,89 +46,60 @@ def _above(share: float) -> Own:
     return epoch
 
 
-# Column of `reference.csv`: headers, factor, decimal places, and the run's own.
-QUANTITIES: dict[str, tuple[tuple[str, str], float, int, Own]] = {
-    "test_accuracy": (("Accuracy, %", "準確率，%"), 100, 2, _score("accuracy")),
-    "test_loss": (("Loss", "損失"), 1, 3, _score("nll")),
-    "test_sensitivity": (("Recall", "召回率"), 1, 3, _score("sensitivity")),
-    "test_precision": (("Precision", "精確率"), 1, 3, _score("precision")),
-    "test_f1": (("F1", "F1"), 1, 3, _score("f1")),
-    "mean_train_accuracy": (
-        ("Mean train acc., %", "平均訓練準確率，%"),
-        100,
-        2,
-        _history("train_accuracy", pd.Series.mean),
+class Quantity(NamedTuple):
+    """A column of `reference.csv`: heading, factor, decimal places, a run's own."""
+
+    heading: str
+    factor: int
+    places: int
+    own: Own
+
+
+QUANTITIES = {
+    "test_accuracy": Quantity(N_("Accuracy, %"), 100, 2, _score("accuracy")),
+    "test_loss": Quantity(N_("Loss"), 1, 3, _score("nll")),
+    "test_sensitivity": Quantity(N_("Recall"), 1, 3, _score("sensitivity")),
+    "test_precision": Quantity(N_("Precision"), 1, 3, _score("precision")),
+    "test_f1": Quantity(N_("F1"), 1, 3, _score("f1")),
+    "mean_train_accuracy": Quantity(
+        N_("Mean train acc., %"), 100, 2, _history("train_accuracy", pd.Series.mean)
     ),
-    "mean_val_accuracy": (
-        ("Mean val acc., %", "平均驗證準確率，%"),
-        100,
-        2,
-        _history("val_accuracy", pd.Series.mean),
+    "mean_val_accuracy": Quantity(
+        N_("Mean val acc., %"), 100, 2, _history("val_accuracy", pd.Series.mean)
     ),
-    "train_seconds": (("Time, s", "時間，秒"), 1, 1, _result("train_seconds")),
-    "accuracy_per_second": (("%/s", "%/秒"), 1, 4, _per_second("accuracy", 100)),
-    "loss_per_second": (("Loss/s", "損失/秒"), 1, 5, _per_second("nll", 1)),
-    "layers": (("Layers", "層數"), 1, 0, _result("depth")),
-    "first_val_loss": (
-        ("First val loss", "首個驗證損失"),
-        1,
-        3,
-        _history("val_loss", lambda values: values.iloc[0]),
+    "train_seconds": Quantity(N_("Time, s"), 1, 1, _result("train_seconds")),
+    "accuracy_per_second": Quantity(N_("%/s"), 1, 4, _per_second("accuracy", 100)),
+    "loss_per_second": Quantity(N_("Loss/s"), 1, 5, _per_second("nll", 1)),
+    "layers": Quantity(N_("Layers"), 1, 0, _result("depth")),
+    "first_val_loss": Quantity(
+        N_("First val loss"), 1, 3, _history("val_loss", _first)
     ),
-    "highest_val_loss": (
-        ("Highest val loss", "最高驗證損失"),
-        1,
-        3,
-        _history("val_loss", pd.Series.max),
+    "highest_val_loss": Quantity(
+        N_("Highest val loss"), 1, 3, _history("val_loss", pd.Series.max)
     ),
-    "first_val_accuracy": (
-        ("First val acc., %", "首個驗證準確率，%"),
-        100,
-        2,
-        _history("val_accuracy", lambda values: values.iloc[0]),
+    "first_val_accuracy": Quantity(
+        N_("First val acc., %"), 100, 2, _history("val_accuracy", _first)
     ),
-    "lowest_val_accuracy": (
-        ("Lowest val acc., %", "最低驗證準確率，%"),
-        100,
-        2,
-        _history("val_accuracy", pd.Series.min),
+    "lowest_val_accuracy": Quantity(
+        N_("Lowest val acc., %"), 100, 2, _history("val_accuracy", pd.Series.min)
     ),
-    "highest_val_accuracy": (
-        ("Highest val acc., %", "最高驗證準確率，%"),
-        100,
-        2,
-        _history("val_accuracy", pd.Series.max),
+    "highest_val_accuracy": Quantity(
+        N_("Highest val acc., %"), 100, 2, _history("val_accuracy", pd.Series.max)
     ),
-    "above_80_from": (
-        ("Above 80 % from epoch (from 0)", "自第幾週期起高於 80 %（從 0 起）"),
-        1,
-        0,
-        _above(0.8),
+    "above_80_from": Quantity(N_("Above 80 % from epoch (from 0)"), 1, 0, _above(0.8)),
+    "best_epoch": Quantity(
+        N_("Best epoch (from 0)"), 1, 0, lambda run: run.result.best_epoch - 1
     ),
-    "best_epoch": (
-        ("Best epoch (from 0)", "最佳週期（從 0 起）"),
-        1,
-        0,
-        lambda run: run.result.best_epoch - 1,
-    ),
-    "epochs_run": (("Epochs run", "執行週期數"), 1, 0, _result("epochs_run")),
+    "epochs_run": Quantity(N_("Epochs run"), 1, 0, _result("epochs_run")),
 }
 
 
-def cell(name: str, value: Any) -> str:
-    """Write a quantity as it is shown.
-
-    Args:
-        name: A key of `QUANTITIES`.
-        value: Its value, accuracies as fractions; NaN where there is none.
-
-    Returns:
-        The text, in the unit of the quantity's header.
-    """
+def cell(name: str, value: float) -> str:
+    """Write a quantity in the unit of its heading; NaN where there is none."""
     if pd.isna(value):
         return "–"
-    _, factor, places, _ = QUANTITIES[name]
-    return f"{factor * float(value):,.{places}f}"
+    quantity = QUANTITIES[name]
+    return f"{quantity.factor * float(value):,.{quantity.places}f}"
 
 
 # A run stands for a source's row only if it agrees in these, where both say them.
@@ -131,28 +107,23 @@ KEYS = ("name", "model", "strategy", "loss", "optimizer")
 
 # What a protocol may differ in besides, in the order in which it is named.
 PROTOCOL = {
-    "dataset": ("data", "資料"),
-    "split_by": ("split by", "切分單位"),
-    "train_images": ("train images", "訓練影像"),
-    "val_images": ("val images", "驗證影像"),
-    "test_images": ("test images", "測試影像"),
-    "image_size": ("image size", "影像邊長"),
-    "weights": ("weights", "預訓練權重"),
-    "head": ("head", "分類層"),
-    "output": ("output", "輸出"),
-    "epochs": ("epochs", "週期數"),
-    "batch_size": ("batch", "批次大小"),
-    "learning_rate": ("learning rate", "學習率"),
-    "patience": ("patience", "提早停止"),
+    "dataset": N_("data"),
+    "split_by": N_("split by"),
+    "train_images": N_("train images"),
+    "val_images": N_("val images"),
+    "test_images": N_("test images"),
+    "image_size": N_("image size"),
+    "weights": N_("weights"),
+    "head": N_("head"),
+    "output": N_("output"),
+    "epochs": N_("epochs"),
+    "batch_size": N_("batch"),
+    "learning_rate": N_("learning rate"),
+    "patience": N_("patience"),
 }
 
 
-def reference_table(
-    section: Section,
-    runs: Sequence[Any],
-    *,
-    label: str = "tbl-reference",
-) -> Table | Prose:
+def reference_table(section: Section, runs: Sequence[Run]) -> Table | Prose:
     """Set the source's printed values beside the run's own.
 
     The printed numbers are no target: the table names what differs in the
@@ -160,8 +131,7 @@ def reference_table(
 
     Args:
         section: The section, for its study's `reference.csv` and its split.
-        runs: The section's finished runs.
-        label: The table's label.
+        runs: The section's runs.
 
     Returns:
         The table: a row of the source, then one of this run. A sentence where
@@ -172,24 +142,18 @@ def reference_table(
         rows = rows[rows["notebook"] == section.name].reset_index(drop=True)
     if rows is None or rows.empty:
         return Prose(
-            {
-                "en": "This study repeats no printed report, so there is no reference "
-                "value to set these results beside.",
-                "zh": "本研究並非重現既有報告，因此沒有可並列的參考值。",
-            }[language()]
+            _(
+                "This study repeats no printed report, so there is no reference value "
+                "to set these results beside."
+            )
         )
-    kept = [run for run in runs if not run.result.diverged]
+    kept = [run for run in runs if not run.diverged]
     found = match(rows, kept, section.settings.split_by)
-    return _table(rows, found, section, label)
+    return _table(rows, found, section.settings.split_by)
 
 
-def match(rows: pd.DataFrame, runs: Sequence[Any], split_by: str) -> list[Any]:
-    """Find the run that stands for each row of a source.
-
-    Args:
-        rows: Rows of `reference.csv`.
-        runs: Finished runs.
-        split_by: `group` or `image`.
+def match(rows: pd.DataFrame, runs: Sequence[Run], split_by: str) -> list[Run | None]:
+    """Find the run that stands for each row of `reference.csv`.
 
     Returns:
         For each row the run that agrees in `KEYS`, where both state them, and
@@ -197,7 +161,7 @@ def match(rows: pd.DataFrame, runs: Sequence[Any], split_by: str) -> list[Any]:
         stands for two rows.
     """
     free, found = list(runs), []
-    for _, row in rows.iterrows():
+    for _place, row in rows.iterrows():
         fitting = [run for run in free if _fits(row, run)]
         chosen = min(
             fitting, key=lambda run: len(differences(row, run, split_by)), default=None
@@ -208,31 +172,24 @@ def match(rows: pd.DataFrame, runs: Sequence[Any], split_by: str) -> list[Any]:
     return found
 
 
-def differences(row: pd.Series, run: Any, split_by: str) -> list:
-    """Name what a run did otherwise than the source states.
-
-    Args:
-        row: A row of `reference.csv`; what it leaves empty is not compared.
-        run: A finished run.
-        split_by: How the run's data were split.
+def differences(row: pd.Series, run: Run, split_by: str) -> list[str]:
+    """Name what a run did otherwise than a row of `reference.csv` states.
 
     Returns:
-        Clauses such as `image size 64, not 150`.
+        Clauses such as `image size 64, not 150`; what is left empty is not compared.
     """
-    config, counts = run.config, run.data.counts
-    own = config.model_dump() | {"split_by": split_by}
+    counts = run.data.counts
+    own = run.config.model_dump() | {"split_by": split_by}
     own |= {f"{split}_images": sum(counts[split].values()) for split in counts}
     found = []
-    for key, words in PROTOCOL.items():
+    for key, word in PROTOCOL.items():
         stated = row.get(key)
         if pd.isna(stated) or _same(key, stated, own[key]):
             continue
-        word, given = words[language() == "zh"], str(own[key]).split("_Weights.")[-1]
         shown = f"{stated:g}" if isinstance(stated, float) else str(stated)
-        if language() == "zh":
-            found.append(f"{word} {given}，而非 {shown}")
-        else:
-            found.append(f"{word} {given}, not {shown}")
+        given = str(own[key]).split("_Weights.")[-1]
+        clause = _("{setting} {given}, not {stated}")
+        found.append(clause.format(setting=_(word), given=given, stated=shown))
     return found
 
 
@@ -246,7 +203,7 @@ def _same(key: str, stated: Any, own: Any) -> bool:
         return str(stated) == str(own)
 
 
-def _fits(row: pd.Series, run: Any) -> bool:
+def _fits(row: pd.Series, run: Run) -> bool:
     """Say whether a run may stand for a row."""
     own = {key: getattr(run.config, key) for key in KEYS}
     return all(
@@ -255,70 +212,59 @@ def _fits(row: pd.Series, run: Any) -> bool:
     )
 
 
-def _table(rows: pd.DataFrame, found: list[Any], section: Section, label: str) -> Table:
+def _table(rows: pd.DataFrame, found: list[Run | None], split_by: str) -> Table:
     """Write two lines a row, with letters for what differs."""
-    zh = language() == "zh"
-    quantities = [n for n in QUANTITIES if n in rows and rows[n].notna().any()]
-    heads = [QUANTITIES[name][0][zh] for name in quantities]
-    head_run, head_from = ("訓練", "來源") if zh else ("Run", "From")
-    head_protocol = "設定" if zh else "Protocol"
+    names = [n for n in QUANTITIES if n in rows and rows[n].notna().any()]
     letters: dict[str, str] = {}
     shown, full = [], []
-    for (_, row), run in zip(rows.iterrows(), found, strict=True):
-        printed = [cell(name, row[name]) for name in quantities]
-        shown.append([row["run"], row["source"], *printed, ""])
+    for (_place, row), run in zip(rows.iterrows(), found, strict=True):
+        shown.append([row["run"], row["source"], *(cell(n, row[n]) for n in names), ""])
         line = {"run": row["run"], "run_id": run.id if run else ""}
-        own, protocol = ["–"] * len(quantities), "未執行" if zh else "not run"
+        own, protocol = ["–"] * len(names), _("not run")
         if run is not None:
             # Only what the source printed is set beside it.
-            values = [QUANTITIES[name][3](run) for name in quantities]
-            pairs = list(zip(quantities, values, strict=True))
-            own = [cell(n, v) if pd.notna(row[n]) else "–" for n, v in pairs]
-            named = differences(row, run, section.settings.split_by)
+            values = {name: QUANTITIES[name].own(run) for name in names}
+            own = [cell(n, v) if pd.notna(row[n]) else "–" for n, v in values.items()]
+            named = differences(row, run, split_by)
             for clause in named:
                 letters.setdefault(clause, _letter(len(letters)))
-            marks = [letters[clause] for clause in named]
-            protocol = ", ".join(sorted(marks, key=lambda mark: (len(mark), mark)))
-            protocol = protocol or ("相同" if zh else "same")
-            line |= {f"own_{name}": value for name, value in pairs}
-        shown.append(["", "本次" if zh else "this run", *own, protocol])
-        line |= {f"printed_{name}": row[name] for name in quantities}
+            marks = sorted(map(letters.get, named), key=lambda m: (len(m), m))
+            protocol = ", ".join(marks) or _("same")
+            line |= {f"own_{name}": value for name, value in values.items()}
+        shown.append(["", _("this run"), *own, protocol])
+        line |= {f"printed_{name}": row[name] for name in names}
         full.append(line | {"protocol": row["protocol"]})
-    frame = pd.DataFrame(
-        shown, columns=[head_run, head_from, *heads, head_protocol]
-    ).fillna("–")
+    heads = [_(QUANTITIES[name].heading) for name in names]
+    columns = [pgettext("table", "Run"), _("From"), *heads, _("Protocol")]
     return Table(
-        frame,
-        label,
-        _caption(rows, letters, zh),
+        pd.DataFrame(shown, columns=columns).fillna("–"),
+        "tbl-reference",
+        _caption(rows, letters),
         csv=pd.DataFrame(full),
         file="reference.csv",
     )
 
 
-def _caption(rows: pd.DataFrame, letters: dict[str, str], zh: bool) -> str:
+def _caption(rows: pd.DataFrame, letters: dict[str, str]) -> str:
     """Say what stands beside what, and what the letters mean."""
-    sources = ", ".join(dict.fromkeys(rows["source"]))
-    said = "; ".join(f"{letter}: {clause}" for clause, letter in letters.items())
-    focal = "loss" in rows and "focal" in set(rows["loss"])
-    if zh:
-        text = f"課程報告 {sources} 所印的數值與本次結果。參考值並非目標。"
-        text += "「相同」指與該報告所述的設定相同。" if not said else ""
-        text += (
-            "本次的損失一律為測試集的 NLL；該報告的 focal 損失為另一尺度，不可比較。"
-            * focal
+    said = [
+        _(
+            "What course report {sources} printed, and what this run found. The "
+            "printed values are no targets; what the report does not state is not "
+            "compared."
+        ).format(sources=", ".join(dict.fromkeys(rows["source"])))
+    ]
+    if "loss" in rows and "focal" in set(rows["loss"]):
+        said.append(
+            _(
+                "The loss of this run is always the NLL on test; a printed focal loss "
+                "is on another scale and cannot be compared with it."
+            )
         )
-        return text + (f"設定差異：{said}。" if said else "")
-    text = (
-        f"What course report {sources} printed, and what this run found. The printed "
-        "values are no targets; what the report does not state is not compared."
-    )
-    if focal:
-        text += (
-            " The loss of this run is always the NLL on test; a printed focal loss is "
-            "on another scale and cannot be compared with it."
-        )
-    return text + (f" Protocol: {said}." if said else "")
+    if letters:
+        listed = "; ".join(f"{letter}: {clause}" for clause, letter in letters.items())
+        said.append(_("Protocol: {listed}.").format(listed=listed))
+    return joined(said)
 
 
 def _letter(position: int) -> str:

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from lightbox.base.errors import DataError
-from lightbox.base.words import language
-from lightbox.display.sentences import Finding
+from lightbox.base.words import _
 from lightbox.printed.numbers import (
     COUNTS,
+    HEADINGS,
     METRICS,
     Column,
     Printed,
@@ -60,15 +61,7 @@ class Counts:
 
 
 def join(one: Counts, other: Counts, where: str) -> Counts:
-    """Put together what two sources say of a split.
-
-    Args:
-        one: What the table says.
-        other: What stands beside it.
-        where: Row and split, for the error.
-
-    Returns:
-        All that is known.
+    """Put together what the table and what stands beside it say of a split.
 
     Raises:
         DataError: They contradict each other, or a part is larger than the whole.
@@ -88,18 +81,7 @@ def join(one: Counts, other: Counts, where: str) -> Counts:
 
 
 def checked(counts: Counts, where: str) -> Counts:
-    """Refuse counts that no split can have.
-
-    Args:
-        counts: Of one split.
-        where: For the error.
-
-    Returns:
-        The same.
-
-    Raises:
-        DataError: More positives than images, or no image at all.
-    """
+    """Refuse counts that no split can have: more positives than images, or no image."""
     if counts.images is not None and counts.images < 1:
         raise DataError(f"{where}: {counts.images} images; at least 1 is needed")
     if counts.negatives is not None and min(counts.positives, counts.negatives) < 0:
@@ -111,14 +93,7 @@ def checked(counts: Counts, where: str) -> Counts:
 
 
 def beside(table: Path) -> Path | None:
-    """Find the counts that lie beside a table.
-
-    Args:
-        table: The table's file.
-
-    Returns:
-        `<stem>.counts.csv` or `counts.csv` in its folder, or None.
-    """
+    """Find `<stem>.counts.csv` or `counts.csv` beside a table."""
     for path in (table.with_suffix(".counts.csv"), table.with_name(BESIDE)):
         if path.is_file() and path != table:
             return path
@@ -183,7 +158,6 @@ def read_counts(path: Path) -> dict[str, Counts]:
     return found
 
 
-LABELS = ("run", "name", "model", "network", "method", "模型", "網路", "名稱", "訓練")
 # Rows of scikit-learn's classification_report that are means over classes.
 SPLIT_BY = "split_by"
 AVERAGES = ("accuracy", "macro avg", "weighted avg", "micro avg", "samples avg")
@@ -355,7 +329,7 @@ def _loss_names(cells: pd.DataFrame) -> str | None:
 def _title(cells: pd.DataFrame, taken: list[str]) -> str | None:
     """Find the column that says what a row is about."""
     free = [heading for heading in cells.columns if heading not in taken]
-    for wanted in LABELS:
+    for wanted in HEADINGS["labels"]:
         for heading in free:
             if heading.lower() == wanted and cells[heading].str.strip().any():
                 return heading
@@ -418,24 +392,28 @@ def _counts(
 
 
 IMPOSSIBLE, INCONSISTENT, RENAMED = "impossible", "inconsistent", "renamed"
-AVERAGES_SAID = "averages"  # of several classes, or inconsistent: it cannot be told
+MIXED = "averages"  # of several classes, or inconsistent: it cannot be told
 # These are wrong whatever was meant; the others are claims that go too far.
 WRONG = (IMPOSSIBLE, INCONSISTENT, RENAMED)
 MOST_NAMED = 8  # rows in a sentence; the CSV has them all
 
 
 @dataclass(frozen=True)
-class Remark(Finding):
+class Remark:
     """One finding of the audit.
 
-    Its rule is `impossible`, `inconsistent`, `renamed`, `averages`, `tie`, `majority`,
-    `imbalance`, `below`, `gap`, `small` or `losses`.
-
     Attributes:
+        rule: `impossible`, `inconsistent`, `renamed`, `averages`, `tie`, `majority`,
+            `imbalance`, `below`, `gap`, `small` or `losses`.
+        text: What it says, in the reader's language.
+        evidence: The numbers behind it, by name.
         entries: Row name and heading of each entry that it is about.
     """
 
-    entries: tuple[tuple[str, str], ...]
+    rule: str
+    text: str
+    evidence: Mapping[str, Any]
+    entries: tuple[tuple[str, str], ...] = ()
 
     @property
     def wrong(self) -> bool:
@@ -443,17 +421,8 @@ class Remark(Finding):
         return self.rule in WRONG
 
 
-def listed(texts: list[str]) -> str:
-    """Join clauses, the first few of many.
-
-    Args:
-        texts: The clauses.
-
-    Returns:
-        `a; b; c`, with the number of those left out.
-    """
-    shown = ("；" if language() == "zh" else "; ").join(texts[:MOST_NAMED])
+def clauses(texts: list[str]) -> str:
+    """Join clauses, `a; b; c`, with the number of those left out of many."""
+    shown = _("; ").join(texts[:MOST_NAMED])
     more = len(texts) - MOST_NAMED
-    if more > 0:
-        shown += f"；另 {more} 項" if language() == "zh" else f"; and {more} more"
-    return shown
+    return shown + (_("; and {more} more").format(more=more) if more > 0 else "")
