@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from lightbox.base import paths
 from lightbox.data import dataset as data
-from lightbox.runs import plan, train
+from lightbox.runs import plan
 from lightbox.runs.environment import hardware
 from lightbox.settings.parameters import validate
 from lightbox.training.devices import resolve
@@ -50,7 +50,7 @@ def areas(precision: str, given: argparse.Namespace) -> list[float]:
     dataset = data.open_dataset("folder", given.folder, seed=0)
     plan.check(settings)
     found = []
-    for run in train.run_all(settings, dataset):
+    for run in plan.run_all(settings, dataset):
         test = run.predictions[run.predictions["split"] == "test"]
         positive = dataset.classes[-1]
         score = roc_auc_score(test["label"] == positive, test[f"prob_{positive}"])

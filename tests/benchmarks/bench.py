@@ -24,10 +24,11 @@ from lightbox.data.phantoms import generation
 from lightbox.networks import models
 from lightbox.networks.weights import Preprocessing
 from lightbox.runs.environment import hardware
+from lightbox.settings.parameters import RunSettings
 from lightbox.training import features
 from lightbox.training.batches import Examples, Images, Vectors
 from lightbox.training.devices import Compute, resolve
-from lightbox.training.loop import Recipe, batches, fit
+from lightbox.training.loop import batches, fit
 
 SET, SCALE = "phantom-chest", 0.3  # a few hundred images, drawn in seconds
 MODEL, SIZE, BATCH = "resnet18", 224, 32
@@ -212,11 +213,19 @@ def timed_fit(
         fit(
             network,
             examples,
-            Recipe(epochs, batch, learning_rate=RATE, patience=0, seed=0),
+            RunSettings(
+                model="any",
+                strategy="fine_tuning",
+                epochs=epochs,
+                batch_size=batch,
+                learning_rate=RATE,
+                patience=0,
+                device=compute.device,
+                precision=compute.precision,
+            ),
             train=train,
             val=val,
             training={name for name, _ in network.named_modules()},
-            compute=compute,
             on_epoch=lambda row: None,
             unfinished=Path(place) / "state.pt",
         )

@@ -85,9 +85,9 @@ def train(path: Path, batch: int) -> None:
     from torch import nn
 
     from lightbox.networks.weights import Preprocessing
-    from lightbox.training.batches import Images, light
-    from lightbox.training.devices import Compute
-    from lightbox.training.loop import Recipe, fit
+    from lightbox.settings.parameters import RunSettings
+    from lightbox.training.batches import Images
+    from lightbox.training.loop import fit
 
     torch.manual_seed(0)
     network = nn.Sequential(
@@ -111,11 +111,20 @@ def train(path: Path, batch: int) -> None:
     outcome = fit(
         network,
         images,
-        Recipe(1, batch, learning_rate=1e-4, patience=0, seed=0, augment=light),
+        RunSettings(
+            model="a convolution",
+            strategy="fine_tuning",
+            epochs=1,
+            batch_size=batch,
+            learning_rate=1e-4,
+            patience=0,
+            augmentation="light",
+            device="cpu",
+            precision="float32",
+        ),
         train=positions[~validates],
         val=positions[validates],
         training={name for name, _ in network.named_modules()},
-        compute=Compute("cpu", "float32"),
         on_epoch=lambda row: None,
         unfinished=path.with_suffix(".pt"),
     )

@@ -42,9 +42,9 @@ def made_ready(given: argparse.Namespace, strategy: str) -> tuple:
         "learning_rate": RATE,
     }
     config, weights = plan.configurations(validate(SECTION, values))[0]
-    compute = Compute(config.device, config.precision)
     dataset = data.open_dataset("folder", given.folder, seed=0)
-    return dataset, compute, prepare(config, dataset, weights=weights, compute=compute)
+    made = prepare(config, dataset, weights=weights)
+    return dataset, made.compute, made
 
 
 def limit(
@@ -155,7 +155,7 @@ def growth(given: argparse.Namespace) -> float:
         device=compute.device,
     )
     training = {name for name, _ in network.named_modules()}
-    warm_up(Prepared(network, head, training, images), compute, given)
+    warm_up(Prepared(network, head, training, images, compute), compute, given)
     return timed_fit(
         network,
         images,

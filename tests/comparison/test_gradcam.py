@@ -22,7 +22,7 @@ from lightbox.data import dataset as data
 from lightbox.display.outputs import Callout, Figure
 from lightbox.networks import models
 from lightbox.networks.freezing import fingerprint
-from lightbox.runs import train
+from lightbox.runs import plan
 from lightbox.settings.parameters import validate
 
 SECTION = "01_feature_extraction_vs_fine_tuning"
@@ -163,7 +163,7 @@ def test_a_trained_run_is_shown(folder, home, output, strategy):
         "device": "cpu",
         "precision": "float32",
     }
-    made = train.run_all(validate(SECTION, values), dataset)
+    made = plan.run_all(validate(SECTION, values), dataset)
     # The network that is built again answers as the one that was tested.
     network, _ = attribution.rebuild(made[0])
     test = made[0].predictions.query("split == 'test'")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from lightbox.base.errors import LightboxError
 from lightbox.data import dataset, pixels
+from lightbox.runs.plan import run_all
 from lightbox.runs.store import Run
-from lightbox.runs.train import run_all
 from lightbox.settings.parameters import validate
 
 # How an attempt ended, as an exit status.

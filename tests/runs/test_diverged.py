@@ -14,9 +14,8 @@ from lightbox.base.words import said_in
 from lightbox.comparison.readings import read_curves
 from lightbox.data import dataset
 from lightbox.display.outputs import Prose, Table
-from lightbox.runs import train
+from lightbox.runs import plan
 from lightbox.runs.store import find, read_weights
-from lightbox.runs.train import scored_nothing
 from lightbox.settings.parameters import validate
 
 WHY = "the loss is not finite at epoch 3 with learning_rate 10: lower it tenfold"
@@ -36,7 +35,7 @@ def diverge(run, epochs=2):
     return replace(
         changed(run, result=result),
         history=run.history.iloc[:epochs].astype(float),
-        predictions=scored_nothing(run.data.classes),
+        predictions=run.predictions.iloc[:0],
     )
 
 
@@ -164,7 +163,7 @@ def test_a_really_diverged_run_is_recorded_and_the_study_goes_on(folder, home, c
         ],
     }
     images = dataset.open_dataset("folder", folder, seed=0)
-    wild, good = train.run_all(validate("02_hyperparameters", values), images)
+    wild, good = plan.run_all(validate("02_hyperparameters", values), images)
     assert wild.diverged
     assert not good.diverged
     record = json.loads((wild.folder / "run.json").read_text())
@@ -179,4 +178,4 @@ def test_a_really_diverged_run_is_recorded_and_the_study_goes_on(folder, home, c
         display([wild, good], "en")
     # It is as pure as any run: it is not tried again.
     assert find(wild.id).diverged
-    assert train.run_all(validate("02_hyperparameters", values), images)[0].reused
+    assert plan.run_all(validate("02_hyperparameters", values), images)[0].reused

@@ -15,7 +15,7 @@ from lightbox.base.errors import ParameterError
 from lightbox.data import dataset
 from lightbox.networks import models
 from lightbox.networks.weights import Preprocessing
-from lightbox.runs import plan, train
+from lightbox.runs import plan
 from lightbox.runs.config import run_id
 from lightbox.runs.store import find, read_predictions, unfinished_path
 from lightbox.settings.parameters import validate
@@ -57,7 +57,7 @@ def settings(folder, **changes):
 
 
 def trained(folder, **changes):
-    return train.run_all(
+    return plan.run_all(
         settings(folder, **changes), dataset.open_dataset("folder", folder, seed=0)
     )
 
@@ -178,11 +178,11 @@ def test_data_under_another_fingerprint_is_another_run(folder, home):
 def test_two_processes_train_a_run_once(folder, home):
     code = (
         "from lightbox.data.dataset import open_dataset\n"
-        "from lightbox.runs import train\n"
+        "from lightbox.runs import plan\n"
         "from lightbox.settings.parameters import validate\n"
         f"settings = validate({SECTION!r}, {settings(folder).model_dump()!r})\n"
         f"images = open_dataset('folder', {str(folder)!r}, seed=0)\n"
-        "print(sum(run.reused for run in train.run_all(settings, images)))\n"
+        "print(sum(run.reused for run in plan.run_all(settings, images)))\n"
     )
     started = [
         subprocess.Popen(
@@ -198,16 +198,17 @@ def test_two_processes_train_a_run_once(folder, home):
 TRAIN = """
 import sys
 from lightbox.data.dataset import open_dataset
-from lightbox.runs import train
+from lightbox.runs import plan
 from lightbox.settings.parameters import validate
 settings = validate({section!r}, {values!r})
-train.run_all(settings, open_dataset("folder", {folder!r}, seed=0))
+plan.run_all(settings, open_dataset("folder", {folder!r}, seed=0))
 """
 
 
 @pytest.mark.parametrize("strategy", ["feature_extraction", "fine_tuning"])
 def test_a_killed_run_goes_on_to_the_same_bytes(folder, home, strategy):
-    wanted = {"strategies": [strategy], "epochs": 8, "schedule": "cosine"}
+    wanted = {"strategies": [strategy], "epochs": 8, "patience": 0}
+    wanted |= {"schedule": "cosine"}
     whole = trained(folder, **wanted)[0]
     expected = (whole.folder / "predictions.csv").read_bytes()
     shutil.rmtree(paths.runs())

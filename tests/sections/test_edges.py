@@ -13,7 +13,7 @@ import lightbox as lb
 from lightbox.base.errors import LightboxError
 from lightbox.data import dataset
 from lightbox.evaluation.metrics import score_run
-from lightbox.runs import train
+from lightbox.runs import plan
 from lightbox.settings.parameters import validate
 
 VALUES = {
@@ -43,7 +43,7 @@ def draw_folder(root, **counts):
 def study(root, section="01_feature_extraction_vs_fine_tuning", **changes):
     found = dataset.open_dataset("folder", root, seed=0)
     values = VALUES | {"data_dir": str(root)} | changes
-    return train.run_all(validate(section, values), found)
+    return plan.run_all(validate(section, values), found)
 
 
 def study_or_line(root, **changes):

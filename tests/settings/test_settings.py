@@ -1,5 +1,7 @@
 """What a run can vary: networks of our own, heads, optimizers, input, the plan."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -10,17 +12,22 @@ from lightbox.networks import models
 from lightbox.networks.architectures import AlexNet2012, check_patch
 from lightbox.networks.freezing import trainable_layers
 from lightbox.runs import plan
-from lightbox.settings.parameters import validate
+from lightbox.settings.parameters import RunSettings, Schedule, validate
 from lightbox.training.batches import light
 from lightbox.training.inference import classify
-from lightbox.training.loop import _order
-from lightbox.training.optimizers import SCHEDULES, make_optimizer, make_schedule
+from lightbox.training.loop import draw_order
+from lightbox.training.optimizers import make_optimizer, make_schedule
+
+
+def optimizer_of(weight, **changes):
+    run = RunSettings(model="any", strategy="fine_tuning", **changes)
+    return make_optimizer(run, [weight])
 
 
 def weights_of(kind, steps, **options):
     """Minimise w^2 from 1; the gradient is 2 w."""
     weight = nn.Parameter(torch.ones(1, dtype=torch.float64))
-    optimizer = make_optimizer(kind, [weight], momentum=0.0, **options)
+    optimizer = optimizer_of(weight, optimizer=kind, **options)
     for _ in range(steps):
         optimizer.zero_grad()
         weight.square().sum().backward()
@@ -42,18 +49,15 @@ def test_optimizers_by_hand():
 
 
 def test_adam_has_the_published_constants():
-    group = make_optimizer(
-        "adam", [nn.Parameter(torch.ones(1))], learning_rate=1e-3, momentum=0.0
-    ).param_groups[0]
+    group = optimizer_of(nn.Parameter(torch.ones(1))).param_groups[0]
     assert group["betas"] == (0.9, 0.999)
     assert group["eps"] == 1e-8
 
 
 def test_schedules_by_hand():
     def rates(name):
-        optimizer = make_optimizer(
-            "sgd", [nn.Parameter(torch.ones(1))], learning_rate=1.0, momentum=0.0
-        )
+        weight = nn.Parameter(torch.ones(1))
+        optimizer = optimizer_of(weight, optimizer="sgd", learning_rate=1.0)
         schedule = make_schedule(name, optimizer, total_steps=9)
         found = []
         for _ in range(9):
@@ -69,7 +73,7 @@ def test_schedules_by_hand():
     cycle = rates("one_cycle")
     assert max(cycle) == pytest.approx(1.0, rel=0.1)
     assert cycle[-1] < cycle[0] < max(cycle)
-    assert set(SCHEDULES) == {"constant", "step", "cosine", "one_cycle"}
+    assert set(get_args(Schedule)) == {"constant", "step", "cosine", "one_cycle"}
 
 
 @pytest.mark.parametrize(
@@ -165,10 +169,11 @@ def test_light_augmentation_changes_each_image_a_little_and_differently():
 def test_balanced_sampling_draws_classes_equally():
     labels = torch.tensor([0] * 90 + [1] * 10)
     torch.manual_seed(0)
-    drawn = labels[_order(np.arange(100), labels, True)]
+    drawn = labels[draw_order(np.arange(100), labels, True)]
     assert len(drawn) == 100
     assert 35 < drawn.sum() < 65
-    assert sorted(_order(np.arange(100), labels, False).tolist()) == list(range(100))
+    once = draw_order(np.arange(100), labels, False)
+    assert sorted(once.tolist()) == list(range(100))
 
 
 def test_one_output_and_many_answer_alike():

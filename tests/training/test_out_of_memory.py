@@ -7,12 +7,13 @@ from torch import nn
 
 from lightbox.base.errors import LightboxError
 from lightbox.networks.weights import Preprocessing
+from lightbox.settings.parameters import RunSettings
 from lightbox.training import checkpoint
 from lightbox.training.batches import Images, Vectors
 from lightbox.training.devices import Compute, attempt, halve
 from lightbox.training.features import extract
 from lightbox.training.inference import predict
-from lightbox.training.loop import Recipe, batches, fit
+from lightbox.training.loop import batches, fit
 
 CPU = Compute("cpu", "float32")
 TRAIN, VAL = np.arange(33), np.arange(33, 45)
@@ -45,11 +46,19 @@ def trained(room, batch_size=16, epochs=2, middle=None, unfinished=None):
     outcome = fit(
         network,
         examples(),
-        Recipe(epochs, batch_size=batch_size, learning_rate=0.01, patience=0, seed=0),
+        RunSettings(
+            model="any",
+            strategy="fine_tuning",
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=0.01,
+            patience=0,
+            device="cpu",
+            precision="float32",
+        ),
         train=TRAIN,
         val=VAL,
         training={name for name, _ in network.named_modules()},
-        compute=CPU,
         on_epoch=lambda row: None,
         unfinished=unfinished,
     )

@@ -1,80 +1,80 @@
 """Which runs a section makes: models, strategies, sets, grids, losses and seeds."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
+import torch
+
+from lightbox.base.errors import ParameterError
+from lightbox.data.dataset import Dataset
 from lightbox.networks import models
 from lightbox.networks.freezing import trainable_layers
 from lightbox.networks.weights import NO_WEIGHTS, weights_name
+from lightbox.runs.config import run_id
+from lightbox.runs.store import Run, find, forget_unfinished, locked
+from lightbox.runs.train import label, train
+from lightbox.settings.checking import checked
 from lightbox.settings.parameters import (
     FocalParameters,
     HyperParameters,
     RunSettings,
     TrainingParameters,
     TrainingSettings,
-    vary,
 )
 from lightbox.training.devices import resolve
 
 
-def variants(settings: TrainingParameters) -> list[tuple[str, TrainingParameters]]:
-    """Lay each set, grid point or loss over the section's own settings.
-
-    Args:
-        settings: A training section's parameters.
-
-    Returns:
-        Pairs of a label (empty where the section has no sets) and parameters, at
-        least one.
+def asked(settings: TrainingParameters) -> list[RunSettings]:
+    """List a section's runs as typed: every variant, model, strategy and seed.
 
     Raises:
         ParameterError: A set's value is wrong.
     """
-    changes: list[dict[str, Any]] = [{}]
+    shared = {key: getattr(settings, key) for key in TrainingSettings.model_fields}
+    runs = []
+    for change in _changes(settings):
+        own = shared | change | {"name": str(change.get("name", ""))}
+        for model, strategy, seed in product(
+            [change["model"]] if "model" in change else settings.models,
+            [change["strategy"]] if "strategy" in change else settings.strategies,
+            settings.seeds or [settings.seed],
+        ):
+            given = own | {"model": model, "strategy": strategy, "seed": seed}
+            runs.append(checked(RunSettings, given))
+    return runs
+
+
+def _changes(settings: TrainingParameters) -> list[dict[str, Any]]:
+    """List what each set, grid point or loss lays over the section's own settings."""
     if isinstance(settings, HyperParameters) and (settings.sets or settings.grid):
         points = product(*settings.grid.values()) if settings.grid else []
-        changes = [
-            *settings.sets,
-            *(dict(zip(settings.grid, point, strict=True)) for point in points),
-        ]
+        grid = [dict(zip(settings.grid, point, strict=True)) for point in points]
+        return [*settings.sets, *grid]
     if isinstance(settings, FocalParameters):
-        changes = [
-            {"loss": "cross_entropy"},
-            {"loss": "weighted_cross_entropy"},
-            *({"loss": "focal", "gamma": gamma} for gamma in settings.gammas),
-        ]
-    return [(str(c.get("name", "")), vary(settings, c)) for c in changes]
+        plain = [{"loss": "cross_entropy"}, {"loss": "weighted_cross_entropy"}]
+        return [*plain, *({"loss": "focal", "gamma": g} for g in settings.gammas)]
+    return [{}]
 
 
 def configurations(settings: TrainingParameters) -> list[tuple[RunSettings, str]]:
-    """List the runs of a section.
+    """List the runs of a section, each once.
 
     Args:
         settings: A training section's parameters.
 
     Returns:
-        Pairs of a configuration, with no `auto` left in it, and its weights as
-        typed: every variant, model, strategy and seed, each run once.
+        Pairs of a configuration, with no `auto` left in it, and its weights as typed.
     """
     found: dict[RunSettings, str] = {}
-    for name, variant in variants(settings):
-        compute = resolve(variant.device, variant.precision)
-        shared = {key: getattr(variant, key) for key in TrainingSettings.model_fields}
-        seeds = variant.seeds or [variant.seed]
-        for model, strategy, seed in product(variant.models, variant.strategies, seeds):
-            config = RunSettings(
-                **shared
-                | {
-                    "model": model,
-                    "strategy": strategy,
-                    "name": name,
-                    "weights": weights_name(model, variant.weights),
-                    "seed": seed,
-                    "device": compute.device,
-                    "precision": compute.precision,
-                }
-            )
-            found.setdefault(config, variant.weights)
+    for run in asked(settings):
+        compute = resolve(run.device, run.precision)
+        full = {
+            "weights": weights_name(run.model, run.weights),
+            "device": compute.device,
+            "precision": compute.precision,
+        }
+        found.setdefault(run.model_copy(update=full), run.weights)
     return list(found.items())
 
 
@@ -88,22 +88,81 @@ def check(settings: TrainingParameters) -> None:
         ParameterError: One of them does not exist.
         WeightsError: A weights file does not exist.
     """
-    for _, variant in variants(settings):
-        resolve(variant.device, variant.precision)
-        for model in variant.models:
-            models.check(model, variant.weights, variant.image_size)
-            if "partial" in variant.strategies:
-                network, head = models.build(
-                    model,
-                    NO_WEIGHTS,
-                    num_classes=2,
-                    channels=3,
-                    image_size=variant.image_size,
+    resolve(settings.device, settings.precision)
+    runs = asked(settings)
+    for run in {(r.model, r.weights, r.image_size): r for r in runs}.values():
+        models.check(run.model, run.weights, run.image_size)
+    partial = [run for run in runs if run.strategy == "partial"]
+    layers = {(r.model, r.image_size, r.first_trainable, r.frozen): r for r in partial}
+    for run in layers.values():
+        with torch.device("meta"):  # names only: nothing is initialised
+            network, head = models.build(
+                run.model,
+                NO_WEIGHTS,
+                num_classes=2,
+                channels=3,
+                image_size=run.image_size,
+            )
+        trainable_layers(
+            network,
+            run.strategy,
+            head=head,
+            first_trainable=run.first_trainable,
+            frozen=run.frozen,
+        )
+    if isinstance(settings, HyperParameters) and settings.range_test:
+        for run in runs:
+            if run.batch_size == 1:
+                raise ParameterError(
+                    "range_test with batch_size = 1: a network that normalises over "
+                    "the batch cannot train on one image; use 2 or more"
                 )
-                trainable_layers(
-                    network,
-                    "partial",
-                    head=head,
-                    first_trainable=variant.first_trainable,
-                    frozen=tuple(variant.frozen),
-                )
+
+
+def run_all(settings: TrainingParameters, dataset: Dataset) -> list[Run]:
+    """Train what the store does not have yet, and say what it has.
+
+    Args:
+        settings: A training section's parameters.
+        dataset: The data.
+
+    Returns:
+        One run per configuration of the plan, in its order.
+    """
+    runs = []
+    for config, weights in configurations(settings):
+        run = run_one(config, dataset, weights=weights)
+        state = "reused, trained earlier" if run.reused else "trained"
+        seconds = run.result.train_seconds
+        print(f"{label(config)}: {state} in {seconds:.1f} s ({run.id})")
+        if run.diverged:
+            print(f"{label(config)}: diverged: {run.result.message}")
+        runs.append(run)
+    return runs
+
+
+def run_one(config: RunSettings, dataset: Dataset, *, weights: str) -> Run:
+    """Give a run, from the store or by training it.
+
+    Args:
+        config: The configuration.
+        dataset: The data.
+        weights: The weights as typed; `config.weights` is their full name.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ParameterError: The configuration does not fit the data.
+    """
+    identity = run_id(config, dataset.fingerprint)
+    with locked(identity):
+        run = find(identity)
+        if run is None:
+            # Two runs at a time on the same cores take longer than one by one.
+            with locked("training"):
+                run = train(identity, config, dataset, weights=weights)
+        # Also where a process was killed between the run's end and this line.
+        forget_unfinished(identity)
+    # A run may be kept under another set's label: the id does not depend on it.
+    return replace(run, config=run.config.model_copy(update={"name": config.name}))

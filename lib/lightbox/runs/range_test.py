@@ -4,14 +4,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lightbox.base.errors import ParameterError
 from lightbox.base.progress import track
 from lightbox.data.dataset import Dataset
 from lightbox.networks.freezing import train_mode
 from lightbox.runs.train import prepare
 from lightbox.settings.parameters import RunSettings
-from lightbox.training.devices import Compute
-from lightbox.training.losses import Focal
+from lightbox.training.loop import Gradients
 from lightbox.training.optimizers import make_optimizer
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 60
@@ -22,45 +20,33 @@ def range_test(config: RunSettings, dataset: Dataset, *, weights: str) -> pd.Dat
     """Train for one short pass while the rate grows geometrically.
 
     Args:
-        config: Whose model, strategy, optimizer and batch size are tried.
-        dataset: The data; its training images are used.
+        config: Whose model, strategy, loss, optimizer and batch size are tried.
+        dataset: The data; its training images are used, drawn alike.
         weights: The weights as typed.
 
     Returns:
         Columns model, learning_rate and loss (smoothed over the steps so far, bias
         corrected); it ends early where the loss has grown fourfold.
 
-    Raises:
-        ParameterError: The section trains no whole network.
-
     Source: Smith, arXiv 1506.01186, section 3.3; smoothing as in Adam's averages.
     """
-    if config.output != "softmax":
-        raise ParameterError("range_test needs output 'softmax'")
-    compute = Compute(config.device, config.precision)
-    made = prepare(config, dataset, weights=weights, compute=compute)
-    network, images = made.network, made.images
-    optimizer = make_optimizer(
-        config.optimizer,
-        [p for p in network.parameters() if p.requires_grad],
-        learning_rate=LOWEST,
-        momentum=config.momentum,
+    made = prepare(config, dataset, weights=weights)
+    train = dataset.subset("train")
+    gradients = Gradients(
+        made.network, made.images, config, train=train, compute=made.compute
     )
+    optimizer = make_optimizer(config, made.network.parameters())
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
-    train = torch.from_numpy(dataset.subset("train"))
-    train_mode(network, made.training)
+    train_mode(made.network, made.training)
     rows, average, lowest = [], 0.0, np.inf
     for step, rate in enumerate(track(rates, f"{config.model} range", STEPS, "steps")):
         optimizer.param_groups[0]["lr"] = rate
-        chosen = train[torch.randint(len(train), (config.batch_size,))]
-        with compute.autocast():
-            logits = network(images.batch(chosen))
-        labels = images.labels[chosen.to(images.labels.device)]
-        loss = Focal()(logits.float(), labels).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        average = 0.9 * average + 0.1 * loss.item()
+        drawn = torch.randint(len(train), (config.batch_size,))
+        gradients.start_epoch()
+        gradients.of(torch.from_numpy(train)[drawn])
+        gradients.scaler.step(optimizer)
+        gradients.scaler.update()
+        average = 0.9 * average + 0.1 * gradients.loss_sum.item() / config.batch_size
         smoothed = average / (1 - 0.9 ** (step + 1))
         lowest = min(lowest, smoothed)
         if not np.isfinite(smoothed) or smoothed > DIVERGED * lowest:

@@ -63,11 +63,11 @@ class Section:
         Raises:
             TypeError: The section has no training parameters.
         """
-        from lightbox.runs import train
+        from lightbox.runs import plan
 
         if not isinstance(self.settings, TrainingParameters):
             raise TypeError(f"{self.name} does not train")
-        return train.run_all(self.settings, self.data)
+        return plan.run_all(self.settings, self.data)
 
     def range_test(self) -> pd.DataFrame:
         """Try learning rates on each model, under its first configuration.

@@ -26,8 +26,7 @@ from lightbox.evaluation.metrics import Scores, best_run, score_run
 from lightbox.evaluation.predictions import patients, right
 from lightbox.evaluation.significance import ALPHA, Paired, holm, mcnemar
 from lightbox.runs import config as store
-from lightbox.runs.plan import configurations
-from lightbox.runs.train import run_one
+from lightbox.runs.plan import configurations, run_one
 from lightbox.sections.section import Section
 from lightbox.settings.parameters import TransferParameters
 

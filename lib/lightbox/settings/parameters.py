@@ -5,6 +5,7 @@ papermill only warns about a name that a notebook does not have, and YAML reads
 coerced to the declared type, everything else is refused with one line.
 """
 
+import itertools
 import math
 from datetime import date as Date
 from pathlib import Path
@@ -129,16 +130,23 @@ class RunSettings(TrainingSettings):
     strategy: Strategy
     name: str = ""  # the label of a set, which the run's id does not depend on
 
-    @model_validator(mode="before")
-    @classmethod
-    def _neutral(cls, values: dict[str, Any]) -> dict[str, Any]:
+    @model_validator(mode="after")
+    def _neutral(self) -> "RunSettings":
         """Give what this run does not use one value: it is the same run then."""
-        unused: dict[str, Any] = {}
-        if values.get("loss") != "focal":
-            unused |= {"gamma": 0.0}
-        if values.get("strategy") != "partial":
+        unused: dict[str, Any] = {} if self.loss == "focal" else {"gamma": 0.0}
+        if self.strategy != "partial":
             unused |= {"first_trainable": None, "frozen": ()}
-        return values | unused
+        for name, value in unused.items():
+            object.__setattr__(self, name, value)
+        return self
+
+
+# What a set or a grid may vary: all but what belongs to the section or the machine.
+VARIABLE = tuple(
+    name
+    for name in RunSettings.model_fields
+    if name not in {"dataset", "seed", "device", "precision"}
+)
 
 
 class TrainingParameters(TrainingSettings, DataParameters):
@@ -166,12 +174,11 @@ class HyperParameters(TrainingParameters):
 
     @model_validator(mode="after")
     def _known(self) -> "HyperParameters":
-        for given in [*self.sets, self.grid]:
-            for name in given:
-                if name not in VARIABLE:
-                    hint = did_you_mean(name, VARIABLE)
-                    allowed = hint or f"; there are {', '.join(VARIABLE)}"
-                    raise ValueError(f"unknown setting {shown(name)}{allowed}")
+        for name in itertools.chain(*self.sets, self.grid):
+            if name not in VARIABLE:
+                hint = did_you_mean(name, VARIABLE)
+                allowed = hint or f"; there are {', '.join(VARIABLE)}"
+                raise ValueError(f"unknown setting {shown(name)}{allowed}")
         for name, values in self.grid.items():
             if not values:
                 raise ValueError(f"grid.{name} is empty: give at least one value")
@@ -181,10 +188,8 @@ class HyperParameters(TrainingParameters):
                 f"a grid of {points:,} points and {len(self.sets):,} sets: at most "
                 f"{MOST_POINTS:,} of each can be trained"
             )
-        for name in [
-            *(s.get("name", "") for s in self.sets),
-            *self.grid.get("name", []),
-        ]:
+        names = [one.get("name", "") for one in self.sets] + self.grid.get("name", [])
+        for name in names:
             if not isinstance(name, str | int | float) or len(str(name)) > LONGEST_NAME:
                 raise ValueError(
                     f"name = {shown(name)}: a text of at most {LONGEST_NAME} letters"
@@ -209,21 +214,6 @@ class SummaryParameters(DataParameters):
 
     sections: list[Name] = []  # stems; empty takes all that are there
 
-
-# What a set or a grid of the hyper-parameter section may vary.
-VARIABLE = (
-    "name",
-    "model",
-    "strategy",
-    "image_size",
-    "resize",
-    *[
-        name
-        for name in TrainingParameters.model_fields
-        if name not in DataParameters.model_fields
-        and name not in {"models", "strategies", "seeds", "device", "precision"}
-    ],
-)
 
 SECTIONS: dict[str, type[DataParameters]] = {
     "00_data": DataParameters,
@@ -271,24 +261,3 @@ def validate(name: str, values: dict[str, Any]) -> DataParameters:
             given and what is allowed.
     """
     return checked(section(name), values)
-
-
-def vary(settings: TrainingParameters, changes: dict[str, Any]) -> TrainingParameters:
-    """Lay a set's values over a section's own.
-
-    Args:
-        settings: The section's parameters.
-        changes: Names of `VARIABLE` and values; `name` is left out.
-
-    Returns:
-        The parameters of a section with this set alone.
-
-    Raises:
-        ParameterError: One line that names each wrong value.
-    """
-    base = {name: getattr(settings, name) for name in TrainingParameters.model_fields}
-    given = {name: value for name, value in changes.items() if name != "name"}
-    for one, many in (("model", "models"), ("strategy", "strategies")):
-        if one in given:
-            given[many] = [given.pop(one)]
-    return checked(TrainingParameters, base | given)

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,34 @@ from torch import Tensor, nn
 
 from lightbox.base.errors import LightboxError
 from lightbox.networks.freezing import train_mode
-from lightbox.training import checkpoint
-from lightbox.training.batches import Examples
-from lightbox.training.devices import Compute, attempt, halve, seed_everything
+from lightbox.settings.parameters import RunSettings
+from lightbox.training import checkpoint, losses
+from lightbox.training.batches import Examples, light
+from lightbox.training.devices import (
+    Compute,
+    attempt,
+    halve,
+    resolve,
+    seed_everything,
+)
 from lightbox.training.inference import classify, evaluate
-from lightbox.training.losses import Focal, Loss
 from lightbox.training.optimizers import make_optimizer, make_schedule
+
+EPOCH_SEEDS = 100_003  # a prime above any epoch count: (seed, epoch) never collide
+# A row of `history.csv`; accuracies in [0, 1].
+EPOCH = (
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "learning_rate",
+    "seconds",
+)
+
+
+class TrainingError(LightboxError):
+    """Training that cannot go on, with the remedy."""
 
 
 class Gradients:
@@ -33,28 +55,33 @@ class Gradients:
     Args:
         network: Maps a batch of `examples` to logits; in train mode.
         examples: Inputs and labels by position.
-        loss: One value per image, of logits and labels.
-        augment: Changes a batch of images, or None.
+        settings: The loss, the augmentation and the batch size.
+        train: Positions of the training images, whose classes the loss may weigh.
         compute: Device and precision.
-        scaler: Scales the loss for float16.
+
+    Attributes:
         micro_batch: The most images that go through the network at once.
+        scaler: Scales the loss for float16; its `step` makes the optimizer's.
     """
 
     def __init__(
         self,
         network: nn.Module,
         examples: Examples,
+        settings: RunSettings,
         *,
-        loss: Loss,
-        augment: Callable[[Tensor], Tensor] | None,
+        train: np.ndarray,
         compute: Compute,
-        scaler: torch.amp.GradScaler,
-        micro_batch: int,
     ):
-        self.micro_batch = micro_batch
-        self._network, self._examples = network, examples
-        self._loss, self._augment = loss, augment
-        self._compute, self._scaler = compute, scaler
+        # One more than the batch: a left-over image may have joined it.
+        self.micro_batch, self.scaler = settings.batch_size + 1, compute.scaler()
+        self._network, self._examples, self._compute = network, examples, compute
+        labels = examples.labels.cpu()
+        counts = torch.bincount(
+            labels[torch.from_numpy(train)], minlength=int(labels.max()) + 1
+        )
+        self.loss = losses.make(settings.loss, gamma=settings.gamma, counts=counts)
+        self._augments = settings.augmentation == "light"
         self.start_epoch()
 
     def start_epoch(self) -> None:
@@ -94,15 +121,15 @@ class Gradients:
         # Equal parts: none above the limit, none of a single image.
         for part in positions.tensor_split(-(-len(positions) // self.micro_batch)):
             inputs = self._examples.batch(part)
-            if self._augment is not None:
-                inputs = self._augment(inputs)
+            if self._augments:
+                inputs = light(inputs)
             labels = self._examples.labels[part.to(self._examples.labels.device)]
             with self._compute.autocast():
                 logits = self._network(inputs)
-            losses = self._loss(logits.float(), labels)
-            self._scaler.scale(losses.sum() / len(positions)).backward()
+            values = self.loss(logits.float(), labels)
+            self.scaler.scale(values.sum() / len(positions)).backward()
             # Sums over images, never means of batch means: the last batch is short.
-            loss_sum = loss_sum + losses.detach().sum()
+            loss_sum = loss_sum + values.detach().sum()
             correct = correct + (classify(logits.detach()) == labels).sum()
         return loss_sum, correct
 
@@ -127,63 +154,20 @@ def batches(order: Tensor, size: int) -> list[Tensor]:
     return parts
 
 
-EPOCH_SEEDS = 100_003  # a prime above any epoch count: (seed, epoch) never collide
-
-
-class TrainingError(LightboxError):
-    """Training that cannot go on, with the remedy."""
-
-
-class DivergenceError(TrainingError):
-    """A loss that is no longer finite."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained.
-
-    Attributes:
-        epochs: The most epochs.
-        batch_size: Images per step.
-        learning_rate: The optimizer's highest.
-        patience: Epochs without a lower val loss after which training stops; 0
-            switches early stopping off.
-        seed: Of the order of images, of dropout and of augmentation.
-        optimizer: A name of `optimizers.OPTIMIZERS`.
-        momentum: Of SGD and RMSprop.
-        schedule: A name of `optimizers.SCHEDULES`.
-        loss: One value per image, of logits and labels.
-        balanced: Whether each class is drawn equally often, with replacement.
-        augment: Changes a batch of training images, or None.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    patience: int
-    seed: int
-    optimizer: str = "adam"
-    momentum: float = 0.0
-    schedule: str = "constant"
-    loss: Loss = field(default_factory=Focal)
-    balanced: bool = False
-    augment: Callable[[Tensor], Tensor] | None = None
-
-
 @dataclass(frozen=True)
 class Fit:
     """What training gave.
 
     Attributes:
-        history: One row per epoch: epoch (from 1), train_loss, train_accuracy,
-            val_loss, val_accuracy (in [0, 1]), learning_rate, seconds.
-        best_epoch: The epoch of the lowest val loss, whose weights the network
-            holds when `fit` returns.
-        stopped: `patience` or `epochs`.
+        history: One row per finished epoch, columns `EPOCH`.
+        best_epoch: The epoch of the lowest val loss, from 1, whose weights the
+            network holds when `fit` returns; 0 where training diverged.
+        stopped: `patience`, `epochs` or `divergence`.
         step_seconds: Of all epochs, without validation.
         micro_batch: The most images that went through the network at once; below
             the batch size where the device's memory was short. BatchNorm then
-            normalised parts of a batch, see `gradients.Gradients`.
+            normalised parts of a batch, see `Gradients`.
+        message: Why training diverged and what to do; "" where it did not.
     """
 
     history: pd.DataFrame
@@ -191,33 +175,33 @@ class Fit:
     stopped: str
     step_seconds: float
     micro_batch: int
+    message: str = ""
 
 
 def fit(
     network: nn.Module,
     examples: Examples,
-    recipe: Recipe,
+    settings: RunSettings,
     *,
     train: np.ndarray,
     val: np.ndarray,
     training: set[str],
-    compute: Compute,
     on_epoch: Callable[[dict[str, float]], None],
     unfinished: Path | None = None,
 ) -> Fit:
     """Train; leave the best epoch's weights in place.
 
-    Selection sees val only: the epoch with the lowest val loss wins.
+    Selection sees val only: the epoch with the lowest val loss wins. A loss that is
+    not finite ends training: nothing is selected then.
 
     Args:
         network: Maps a batch of `examples` to logits (B, K); on the device,
             frozen parts with `requires_grad = False`. Changed in place.
         examples: Inputs and labels by position.
-        recipe: How to train.
+        settings: How to train.
         train: Positions to train on.
         val: Positions to select on.
         training: The modules that are put into train mode.
-        compute: Device and precision.
         on_epoch: Called with each finished row of the history.
         unfinished: Where each epoch's state is kept. If it holds one, training
             goes on behind it and ends with the bits of an undisturbed run: an
@@ -228,124 +212,174 @@ def fit(
 
     Raises:
         TrainingError: Fewer than two training images.
-        DivergenceError: A loss that is not finite; says where and what to do.
         DeviceMemoryError: Three images at a time are too many for the device.
     """
     if len(train) < 2:
         raise TrainingError(
             f"train has {len(train)} image: training needs at least two images"
         )
-    weights = [p for p in network.parameters() if p.requires_grad]
-    optimizer = make_optimizer(
-        recipe.optimizer,
-        weights,
-        learning_rate=recipe.learning_rate,
-        momentum=recipe.momentum,
-    )
-    steps = len(batches(torch.arange(len(train)), recipe.batch_size))
-    schedule = make_schedule(
-        recipe.schedule, optimizer, total_steps=steps * recipe.epochs
-    )
-    scaler = compute.scaler()
-    gradients = Gradients(
-        network,
-        examples,
-        loss=recipe.loss,
-        augment=recipe.augment,
-        compute=compute,
-        scaler=scaler,
-        # One more than the batch: a left-over image may have joined it.
-        micro_batch=recipe.batch_size + 1,
-    )
-    rows: list[dict[str, float]] = []
-    step_seconds = 0.0
-    best_loss, best_epoch, best_state = float("inf"), 0, {}
-    parts = (network, optimizer, schedule, scaler)
-    if unfinished is not None and (state := checkpoint.load(unfinished)):
-        for part, kept in zip(parts, state["parts"], strict=True):
-            part.load_state_dict(kept)
-        rows, step_seconds = state["rows"], state["step_seconds"]
-        best_loss, best_epoch = state["best_loss"], state["best_epoch"]
-        best_state = state["best_state"]
-        gradients.micro_batch = state["micro_batch"]
-        for row in rows:
-            on_epoch(row)
-    for epoch in range(len(rows) + 1, recipe.epochs + 1):
-        if _is_over(recipe, epoch - 1, best_epoch):
-            break
+    state = _State(network, examples, settings, train, training)
+    if unfinished is not None:
+        state.resume(unfinished)
+    for row in state.rows:
+        on_epoch(row)
+    while not state.is_over:
         started = time.perf_counter()
-        seed_everything(recipe.seed * EPOCH_SEEDS + epoch)
-        order = _order(train, examples.labels.cpu(), recipe.balanced)
-        train_mode(network, training)
-        rate = optimizer.param_groups[0]["lr"]
-        gradients.start_epoch()
-        for positions in batches(order, recipe.batch_size):
-            gradients.of(positions)
-            scaler.step(optimizer)
-            scaler.update()
-            schedule.step()
-        train_loss = gradients.loss_sum.item() / len(order)  # waits for the device
-        step_seconds += time.perf_counter() - started
-        val_loss, val_accuracy = evaluate(
-            network,
-            examples,
-            val,
-            loss=recipe.loss,
-            compute=compute,
-            batch_size=min(recipe.batch_size, gradients.micro_batch),
+        row = state.train_epoch()
+        row |= state.validate(val) | {"seconds": time.perf_counter() - started}
+        if not np.isfinite([row["train_loss"], row["val_loss"]]).all():
+            return state.outcome(state.divergence(row))
+        state.keep(row)
+        if unfinished is not None:
+            state.save(unfinished)
+        on_epoch(row)
+    network.load_state_dict(state.best_state)
+    return state.outcome()
+
+
+class _State:
+    """A network under way: what changes from step to step and from epoch to epoch."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        examples: Examples,
+        settings: RunSettings,
+        train: np.ndarray,
+        training: set[str],
+    ):
+        self._network, self._examples, self._settings = network, examples, settings
+        self._train, self._training = train, training
+        self._compute = resolve(settings.device, settings.precision)
+        self._optimizer = make_optimizer(settings, network.parameters())
+        self._steps = len(batches(torch.arange(len(train)), settings.batch_size))
+        self._schedule = make_schedule(
+            settings.schedule,
+            self._optimizer,
+            total_steps=self._steps * settings.epochs,
         )
-        row = {
+        self._gradients = Gradients(
+            network, examples, settings, train=train, compute=self._compute
+        )
+        self._parts = (
+            network,
+            self._optimizer,
+            self._schedule,
+            self._gradients.scaler,
+        )
+        self.rows: list[dict[str, float]] = []
+        self._step_seconds, self._best_loss, self._best_epoch = 0.0, float("inf"), 0
+        self.best_state: dict[str, Tensor] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last epoch is done or patience has run out."""
+        done, patience = len(self.rows), self._settings.patience
+        impatient = bool(patience) and done - self._best_epoch >= patience
+        return impatient or done >= self._settings.epochs
+
+    def train_epoch(self) -> dict[str, float]:
+        """Make one epoch's steps."""
+        started, epoch = time.perf_counter(), len(self.rows) + 1
+        seed_everything(self._settings.seed * EPOCH_SEEDS + epoch)
+        balanced = self._settings.sampling == "balanced"
+        order = draw_order(self._train, self._examples.labels.cpu(), balanced)
+        train_mode(self._network, self._training)
+        rate = self._optimizer.param_groups[0]["lr"]
+        gradients = self._gradients
+        gradients.start_epoch()
+        for positions in batches(order, self._settings.batch_size):
+            gradients.of(positions)
+            gradients.scaler.step(self._optimizer)
+            gradients.scaler.update()
+            self._schedule.step()
+        train_loss = gradients.loss_sum.item() / len(order)  # waits for the device
+        self._step_seconds += time.perf_counter() - started
+        return {
             "epoch": epoch,
             "train_loss": train_loss,
             "train_accuracy": gradients.correct.item() / len(order),
-            "val_loss": val_loss,
-            "val_accuracy": val_accuracy,
             "learning_rate": rate,
-            "seconds": time.perf_counter() - started,
         }
-        if not np.isfinite([row["train_loss"], val_loss]).all():
-            step = min(int(gradients.finite_steps) + 1, steps)
-            raise DivergenceError(
-                f"the loss is not finite at epoch {epoch}, step {step} of {steps} "
-                f"(train {row['train_loss']}, val {val_loss}) with learning_rate "
-                f"{recipe.learning_rate:g}: lower it tenfold, or set precision: float32"
-            )
-        rows.append(row)
-        if val_loss < best_loss:
-            best_loss, best_epoch = val_loss, epoch
-            best_state = {k: v.clone() for k, v in network.state_dict().items()}
-        if unfinished is not None:
-            states = [part.state_dict() for part in parts]
-            state = {
-                "parts": states,
-                "rows": rows,
-                "step_seconds": step_seconds,
-                "best_loss": best_loss,
-                "best_epoch": best_epoch,
-                # The same tensors where this epoch is the best: written once.
-                "best_state": states[0] if best_epoch == epoch else best_state,
-                "micro_batch": gradients.micro_batch,
-            }
-            checkpoint.save(unfinished, state)
-        on_epoch(row)
-    network.load_state_dict(best_state)
-    stopped = "epochs" if len(rows) == recipe.epochs else "patience"
-    return Fit(
-        pd.DataFrame(rows),
-        best_epoch,
-        stopped,
-        step_seconds,
-        min(recipe.batch_size, gradients.micro_batch),
-    )
+
+    def validate(self, val: np.ndarray) -> dict[str, float]:
+        """Score the images that select."""
+        loss, accuracy = evaluate(
+            self._network,
+            self._examples,
+            val,
+            loss=self._gradients.loss,
+            compute=self._compute,
+            batch_size=self._micro_batch,
+        )
+        return {"val_loss": loss, "val_accuracy": accuracy}
+
+    @property
+    def _micro_batch(self) -> int:
+        return min(self._settings.batch_size, self._gradients.micro_batch)
+
+    def divergence(self, row: dict[str, float]) -> str:
+        """Say where the loss left the finite numbers, and what to do."""
+        step = min(int(self._gradients.finite_steps) + 1, self._steps)
+        return (
+            f"the loss is not finite at epoch {row['epoch']}, step {step} of "
+            f"{self._steps} (train {row['train_loss']}, val {row['val_loss']}) with "
+            f"learning_rate {self._settings.learning_rate:g}: lower it tenfold, or set "
+            "precision: float32"
+        )
+
+    def keep(self, row: dict[str, float]) -> None:
+        """Add an epoch; keep its weights where it is the best so far."""
+        self.rows.append({name: row[name] for name in EPOCH})
+        if row["val_loss"] < self._best_loss:
+            self._best_loss, self._best_epoch = row["val_loss"], len(self.rows)
+            state = self._network.state_dict()
+            self.best_state = {name: value.clone() for name, value in state.items()}
+
+    def save(self, path: Path) -> None:
+        """Write everything down that the next epoch depends on."""
+        states = [part.state_dict() for part in self._parts]
+        # The same tensors where this epoch is the best: written once.
+        best = states[0] if self._best_epoch == len(self.rows) else self.best_state
+        state = {
+            "parts": states,
+            "rows": self.rows,
+            "step_seconds": self._step_seconds,
+            "best_loss": self._best_loss,
+            "best_epoch": self._best_epoch,
+            "best_state": best,
+            "micro_batch": self._gradients.micro_batch,
+        }
+        checkpoint.save(path, state)
+
+    def resume(self, path: Path) -> None:
+        """Go back to where a broken-off run was, if it has left a state."""
+        state = checkpoint.load(path)
+        if state is None:
+            return
+        for part, kept in zip(self._parts, state["parts"], strict=True):
+            part.load_state_dict(kept)
+        self.rows, self._step_seconds = state["rows"], state["step_seconds"]
+        self._best_loss, self._best_epoch = state["best_loss"], state["best_epoch"]
+        self.best_state = state["best_state"]
+        self._gradients.micro_batch = state["micro_batch"]
+
+    def outcome(self, message: str = "") -> Fit:
+        """Close; `message` says why training diverged."""
+        history = pd.DataFrame(self.rows, columns=list(EPOCH))
+        whole = len(history) == self._settings.epochs
+        return Fit(
+            history if self.rows else history.astype(float),
+            0 if message else self._best_epoch,
+            "divergence" if message else "epochs" if whole else "patience",
+            self._step_seconds,
+            self._micro_batch,
+            message,
+        )
 
 
-def _is_over(recipe: Recipe, epoch: int, best_epoch: int) -> bool:
-    """Tell whether patience has run out after an epoch."""
-    return bool(recipe.patience) and epoch - best_epoch >= recipe.patience
-
-
-def _order(train: np.ndarray, labels: Tensor, balanced: bool) -> Tensor:
-    """Shuffle an epoch, or draw it with every class equally likely."""
+def draw_order(train: np.ndarray, labels: Tensor, balanced: bool) -> Tensor:
+    """Shuffle an epoch, or draw it with replacement and every class equally likely."""
     positions = torch.from_numpy(train)
     if not balanced:
         return positions[torch.randperm(len(positions))]

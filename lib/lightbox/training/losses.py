@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LOSSES = ("cross_entropy", "weighted_cross_entropy", "focal")
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -94,7 +93,7 @@ def make(name: str, *, gamma: float, counts: Tensor) -> Loss:
     """Build a loss by name.
 
     Args:
-        name: One of `LOSSES`.
+        name: A `LossName` of the settings.
         gamma: Of the focal loss.
         counts: (K,), images of each class in train, for the weighted forms.
 

@@ -13,44 +13,35 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
-OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
-SCHEDULES = ("constant", "step", "cosine", "one_cycle")
+from lightbox.settings.parameters import RunSettings
+
 STEPS, FACTOR = 3, 0.1  # the `step` schedule: two falls to a tenth, at thirds
 
 
-def make_optimizer(
-    name: str, weights: Iterable[nn.Parameter], *, learning_rate: float, momentum: float
-) -> Optimizer:
-    """Build an optimizer with torch's published constants.
+def make_optimizer(settings: RunSettings, weights: Iterable[nn.Parameter]) -> Optimizer:
+    """Build an optimizer, of the weights that train, with torch's published constants.
 
     Those are beta 0.9 and 0.999 and epsilon 1e-8 for Adam and AdamW (arXiv
     1412.6980), a smoothing of 0.99 for RMSprop, weight decay 0.01 for AdamW
     (arXiv 1711.05101) and none elsewhere.
-
-    Args:
-        name: One of `OPTIMIZERS`.
-        weights: What is trained.
-        learning_rate: The step size.
-        momentum: Of SGD and RMSprop; Adam has its own.
-
-    Returns:
-        The optimizer.
     """
+    weights = [weight for weight in weights if weight.requires_grad]
+    rate, momentum = settings.learning_rate, settings.momentum
     # Fused: one kernel for all weights; with a loss scaler, no wait for the device
     # at every step. RMSprop has no such form.
-    if name == "sgd":
-        return torch.optim.SGD(weights, learning_rate, momentum=momentum, fused=True)
-    if name == "rmsprop":
-        return torch.optim.RMSprop(weights, lr=learning_rate, momentum=momentum)
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(weights, rate, momentum=momentum, fused=True)
+    if settings.optimizer == "rmsprop":
+        return torch.optim.RMSprop(weights, rate, momentum=momentum)
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return kinds[name](weights, lr=learning_rate, fused=True)
+    return kinds[settings.optimizer](weights, rate, fused=True)
 
 
 def make_schedule(name: str, optimizer: Optimizer, *, total_steps: int) -> LRScheduler:
     """Build a schedule that is stepped after every optimizer step.
 
     Args:
-        name: One of `SCHEDULES`.
+        name: A `Schedule` of the settings.
         optimizer: Whose rate it sets; that rate is the highest.
         total_steps: Steps in all epochs.
 
