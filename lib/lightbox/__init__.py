@@ -21,6 +21,13 @@ _HOMES = {
     "results_table": "comparison.results",
     "per_class": "comparison.results",
     "split_table": "sections.data",
+    "data_card": "sections.data",
+    "data_findings": "sections.data",
+    "data_changes": "sections.data",
+    "patients_table": "sections.data",
+    "duplicates_table": "sections.data",
+    "files_table": "sections.data",
+    "sizes_figure": "sections.data",
     "from_frame": "comparison.results",
     "conclusion": "sections.transfer",
     "readings": "comparison.readings",
@@ -58,7 +65,7 @@ _HOMES = {
     "checklist": "sections.checklist",
     "reference_table": "printed.reference",
 }
-_MODULES = {"datacard": "sections.data", "summary": "sections.summary"}
+_MODULES = {"summary": "sections.summary"}
 __all__ = ["__version__", *_HOMES, *_MODULES]
 
 

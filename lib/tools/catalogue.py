@@ -4,7 +4,7 @@
     python lib/tools/catalogue.py --check    # status 1 on a missing or stale entry
 
 What is said stands in the library, marked by `_`, `N_`, `ngettext` and `pgettext`,
-and in the Markdown cells of the notebooks, each cell one entry.
+in the data cards, and in the Markdown cells of the notebooks, each cell one entry.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import yaml
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
@@ -21,6 +22,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 LIBRARY = PROJECT / "lib/lightbox"
 FILE = LIBRARY / "locale/zh_TW.po"
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
+CARDS = "cards.yaml"
+SHOWN = (
+    *("title", "task", "licence", "notes"),
+    *("group", "group_key", "alternative_key", "key_reason"),
+)
 WIDTH = 88
 HEADER = b"# The Chinese of Taiwan, by the English that it stands for.\n\n"
 
@@ -32,6 +38,11 @@ def said(
     for path in sorted(file for folder in folders for file in folder.rglob("*.py")):
         for _, text, _, context in extract_from_file("python", path, KEYWORDS):
             yield _place(path), text, context
+    for path in sorted(file for folder in folders for file in folder.rglob(CARDS)):
+        for card in yaml.safe_load(path.read_text(encoding="utf-8")).values():
+            for texts in filter(None, map(card.get, SHOWN)):
+                for text in [texts] if isinstance(texts, str) else texts:
+                    yield _place(path), text, None
     for path in sorted(file for folder in folders for file in folder.glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":

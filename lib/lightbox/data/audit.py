@@ -7,15 +7,20 @@ from pathlib import Path
 import pandas as pd
 
 from lightbox.base.errors import DataError
-from lightbox.data.cards import Card, Note
+from lightbox.base.words import N_, _, listed, pgettext
+from lightbox.data.cards import Card
 from lightbox.data.inspection import (
     WIDEST,
     SizeOnly,
     inspect_files,
     interval_width,
     size_only,
-    treatments,
+    treatment,
 )
+
+SPLITS = (N_("train"), N_("val"), N_("test"), "")
+PREDICTS = 0.6  # AUC from which the size is called informative on the label
+MAX_NAMED = 5  # files that an error names before it only counts them
 
 
 @dataclass(frozen=True)
@@ -46,25 +51,8 @@ class Audit:
         present = set(self.files["split"])
         return [split for split in SPLITS if split in present]
 
-    def counts(self) -> pd.DataFrame:
-        """Usable images per class (rows) and published split (columns), with sums."""
-        table = pd.crosstab(self.usable["label"], self.usable["split"])
-        table = table.reindex(
-            list(self.card.classes), columns=self.splits, fill_value=0
-        )
-        table.columns = [name or "all" for name in self.splits]
-        if len(self.splits) > 1:
-            table["all"] = table.sum(axis=1)
-        table.loc["all"] = table.sum()
-        table.index.name = "class"
-        return table.reset_index()
-
     def groups(self, key: str = "group") -> dict[str, set[str]]:
-        """Patients or slides per published split.
-
-        Args:
-            key: `group`, the key in use, or `alternative`.
-        """
+        """Patients or slides per published split, by `group` or by `alternative`."""
         known = self.usable[self.usable[key] != ""]
         return {
             split: set(known.loc[known["split"] == split, key]) for split in self.splits
@@ -91,16 +79,11 @@ class Audit:
         for sha256, same in repeated.groupby("sha256"):
             splits = [name for name in SPLITS if name in set(same["split"])]
             where = "across " if len(splits) > 1 else "within "
-            rows.append(
-                {
-                    "sha256": sha256[:12],
-                    "files": len(same),
-                    "where": where + " and ".join(name or "the set" for name in splits),
-                    "labels": same["label"].nunique(),
-                    "groups": (same["group"][same["group"] != ""]).nunique(),
-                    "images": ", ".join(same["image"]),
-                }
-            )
+            where += " and ".join(name or "the set" for name in splits)
+            labels, groups = same["label"].nunique(), set(same["group"]) - {""}
+            images = ", ".join(same["image"])
+            row = (sha256[:12], len(same), where, labels, len(groups), images)
+            rows.append(row)
         columns = ["sha256", "files", "where", "labels", "groups", "images"]
         return pd.DataFrame(rows, columns=columns).sort_values(
             "images", ignore_index=True
@@ -139,247 +122,192 @@ class Audit:
                 rows.append(row)
         return pd.DataFrame(rows)
 
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """All tables that are not empty, ready to be shown.
-
-        Returns:
-            Of `counts`, `groups`, `duplicates`, `bad_files`, `odd_files`, `sizes`
-            those with rows.
-        """
-        tables = {
-            "counts": self.counts(),
-            "groups": self.group_table(),
-            "duplicates": self.duplicates(),
-            "bad_files": self.bad(),
-            "odd_files": self.odd(),
-            "sizes": self.sizes(),
-        }
-        return {name: table for name, table in tables.items() if len(table)}
-
-    def notes(self) -> list[Note]:
-        """What was found, as sentences with a number each, in both languages."""
-        return sentences(self)
-
     def findings(self) -> list[str]:
-        """What was found, as short sentences with a number each."""
-        return [note.say() for note in self.notes()]
+        """Say what was found, in short sentences with a number each."""
+        return [
+            *_images(self),
+            *_groups(self),
+            *_files(self),
+            *_sizes(self),
+            *_val(self),
+        ]
 
 
-PREDICTS = 0.6  # AUC from which the size is called informative on the label
-GROUPS_ZH = {"patient": "病人", "slide": "切片"}
-
-
-def _and(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _images(audit: "Audit") -> list[Note]:
+def _images(audit: Audit) -> list[str]:
     usable = audit.usable
-    classes = len(audit.card.classes)
     sizes = {name: int((usable["split"] == name).sum()) for name in audit.splits}
-    parts = [f"{count:,} {name}" for name, count in sizes.items() if name]
-    listed = f": {_and(parts)}" if parts else ", no split published"
-    listed_zh = "：" + "、".join(parts) if parts else "，沒有公開的切分"
+    text = (
+        _("{images:,} usable images in {classes} classes: {splits}.")
+        if any(sizes)
+        else _("{images:,} usable images in {classes} classes, no split published.")
+    )
+    parts = [
+        _("{count:,} {split}").format(count=count, split=_(name))
+        for name, count in sizes.items()
+    ]
     first = usable[usable["split"] == audit.splits[0]]
     shares = first["label"].value_counts(normalize=True)
-    where = audit.splits[0] or "the set"
+    largest = _(
+        "{name} is the largest class with {percent:.1f}% of {where}: always answering "
+        "it is that often right there."
+    )
     return [
-        Note(
-            f"{len(usable):,} usable images in {classes} classes{listed}.",
-            f"共 {len(usable):,} 張可用影像，{classes} 個類別{listed_zh}。",
+        text.format(
+            images=len(usable), classes=len(audit.card.classes), splits=listed(parts)
         ),
-        Note(
-            f"{shares.index[0]} is the largest class with {shares.iloc[0]:.1%} of "
-            f"{where}: always answering it is that often right there.",
-            f"最大的類別 {shares.index[0]} 占 {audit.splits[0] or '全部'} 的 "
-            f"{shares.iloc[0]:.1%}：一律如此作答即有此準確率。",
+        largest.format(
+            name=shares.index[0],
+            percent=100 * shares.iloc[0],
+            where=_(audit.splits[0]) or _("the set"),
         ),
     ]
 
 
-def _key_sentence(audit: "Audit", key: str, meaning: str) -> Note:
-    group = audit.card.group or ""
-    held = {name: len(members) for name, members in audit.groups(key).items()}
-    counts = [f"{count:,} in {name or 'the set'}" for name, count in held.items()]
-    counts_zh = [f"{name or '全部'} {count:,}" for name, count in held.items()]
-    shared = {pair: count for pair, count in audit.shared(key).items() if count}
-    pairs = [f"{count:,} in both {pair}" for pair, count in shared.items()]
-    pairs_zh = [
-        f"{pair.replace(' and ', ' 與 ')} 共有 {count:,}"
-        for pair, count in shared.items()
+def _key_sentence(audit: Audit, key: str, meaning: str) -> str:
+    """Count the groups per split under one way to read the key."""
+    kind = audit.card.group or ""
+    # Chinese counts people and slides with words of their own.
+    words = {
+        "group": _(kind),
+        "unit": pgettext("measure word", "patient")
+        if kind == "patient"
+        else pgettext("measure word", "slide"),
+    }
+    held = [
+        _("{count:,} in {split}").format(
+            count=len(members), split=_(name) or _("the set"), **words
+        )
+        for name, members in audit.groups(key).items()
     ]
-    tail, tail_zh = "", ""
+    pairs = []
+    for pair, count in audit.shared(key).items():
+        one, other = map(_, pair.split(" and "))
+        text = _("{count:,} in both {one} and {other}")
+        if count:
+            pairs.append(text.format(count=count, one=one, other=other, **words))
+    text = _("{groups} by {key}: {counts}.")
     if len(held) > 1:
-        tail = f"; {_and(pairs)}" if pairs else "; 0 shared between splits"
-        tail_zh = "；" + ("、".join(pairs_zh) or "子集之間共有 0")
-    zh = meaning.zh if isinstance(meaning, Note) else meaning
-    return Note(
-        f"{group.capitalize()}s by {meaning}: {_and(counts)}{tail}.",
-        f"{GROUPS_ZH.get(group, group)}（鍵：{zh}）：{'、'.join(counts_zh)}{tail_zh}。",
+        text = _("{groups} by {key}: {counts}; {shared}.")
+    return text.format(
+        groups=f"{kind.capitalize()}s",
+        key=_(meaning),
+        counts=listed(held),
+        shared=listed(pairs) or _("0 shared between splits").format(**words),
+        **words,
     )
 
 
-def _groups(audit: "Audit") -> list[Note]:
+def _groups(audit: Audit) -> list[str]:
     card = audit.card
     if not card.group:
-        return [
-            Note(
-                "0 file names tell the patient: every image counts as its own.",
-                "檔名可辨識病人者 0 張：每張影像視為各自獨立。",
-            )
-        ]
-    notes = [_key_sentence(audit, "group", card.group_key)]
+        return [_("0 file names tell the patient: every image counts as its own.")]
+    said = [_key_sentence(audit, "group", card.group_key)]
     if card.alternative_key:
-        notes.append(_key_sentence(audit, "alternative", card.alternative_key))
-        reason = card.key_reason
-        zh = reason.zh if isinstance(reason, Note) else reason
-        notes.append(
-            Note(
-                f"Of these 2 keys {card.group_key} is used: {reason}.",
-                f"兩種鍵中採用{card.group_key.zh}：{zh}。"
-                if isinstance(card.group_key, Note)
-                else f"兩種鍵中採用 {card.group_key}：{zh}。",
-            )
-        )
+        said.append(_key_sentence(audit, "alternative", card.alternative_key))
+        text = _("Of these 2 keys {key} is used: {reason}.")
+        said.append(text.format(key=_(card.group_key), reason=_(card.key_reason)))
     unknown = int((audit.usable["group"] == "").sum())
     if unknown:
-        notes.append(
-            Note(
-                f"{unknown:,} file names follow no known pattern: each of these "
-                f"images counts as its own {card.group}.",
-                f"{unknown:,} 個檔名不符合已知格式：這些影像各自視為獨立。",
-            )
+        text = _(
+            "{count:,} file names follow no known pattern: each of these images counts "
+            "as its own {group}."
         )
-    return notes
+        said.append(text.format(count=unknown, group=_(card.group)))
+    return said
 
 
-def _files(audit: "Audit") -> list[Note]:
-    same = audit.duplicates()
+def _files(audit: Audit) -> list[str]:
+    same, bad, odd = audit.duplicates(), audit.bad(), audit.odd()
     across = int(same["where"].str.startswith("across").sum())
-    conflicts = int((same["labels"] > 1).sum())
-    count = int(same["files"].sum())
-    quarrel = f", {conflicts} with different labels" if conflicts else ""
-    quarrel_zh = f"，其中 {conflicts} 組標籤不一致" if conflicts else ""
-    apart = int((same["groups"] > 1).sum())
+    conflicts, apart = (int((same[name] > 1).sum()) for name in ("labels", "groups"))
+    more = ""
+    if conflicts:
+        more += _(", {count} with different labels").format(count=conflicts)
     if apart:
-        quarrel += f", {apart} under different {audit.card.group}s"
-        quarrel_zh += f"，其中 {apart} 組屬於不同群組"
-    notes = [
-        Note(
-            f"{len(same)} groups of byte-identical files ({count} files): "
-            f"{len(same) - across} within a split, {across} across splits{quarrel}.",
-            f"位元組完全相同的檔案 {len(same)} 組（{count} 個檔案）："
-            f"{len(same) - across} 組在同一子集內，{across} 組跨子集{quarrel_zh}。",
-        )
-    ]
-    bad, odd = audit.bad(), audit.odd()
-    left_out, left_out_zh = (" and left out", "，已排除") if len(bad) else ("", "")
-    notes.append(
-        Note(
-            f"{len(bad)} of {len(audit.files):,} files are unusable{left_out}.",
-            f"{len(audit.files):,} 個檔案中有 {len(bad)} 個無法使用{left_out_zh}。",
-        )
+        text = _(", {count} under different {group}s")
+        more += text.format(count=apart, group=_(audit.card.group or ""))
+    text = _(
+        "{groups} groups of byte-identical files ({files} files): {within} within a "
+        "split, {across} across splits{more}."
     )
-    if len(odd):
-        notes.append(
-            Note(
-                f"{len(odd)} files have an unusual mode and are converted; the table "
-                "says how.",
-                f"{len(odd)} 個檔案的模式特殊，已轉換，方式見表。",
-            )
-        )
-    return notes
-
-
-def _sizes(audit: "Audit") -> list[Note]:
-    usable, found = audit.usable, audit.size_only
-    wide = f"{usable['width'].min()}-{usable['width'].max()}"
-    high = f"{usable['height'].min()}-{usable['height'].max()}"
-    if found.sizes == 1:
-        only = f"{usable['width'].iloc[0]} x {usable['height'].iloc[0]}"
-        return [
-            Note(
-                f"All images are {only} px (1 size): the size cannot give the "
-                "label away.",
-                f"所有影像皆為 {only} px（1 種尺寸）：尺寸不會洩漏標籤。",
-            )
-        ]
-    notes = [
-        Note(
-            f"{found.sizes:,} image sizes; widths {wide} px, heights {high} px.",
-            f"{found.sizes:,} 種影像尺寸；寬 {wide} px，高 {high} px。",
-        )
+    unusable = (
+        _("{bad} of {files:,} files are unusable and left out.")
+        if len(bad)
+        else _("{bad} of {files:,} files are unusable.")
+    )
+    said = [
+        text.format(
+            groups=len(same),
+            files=int(same["files"].sum()),
+            within=len(same) - across,
+            across=across,
+            more=more,
+        ),
+        unusable.format(bad=len(bad), files=len(audit.files)),
     ]
+    if len(odd):
+        text = _(
+            "{count} files have an unusual mode and are converted; the table says how."
+        )
+        said.append(text.format(count=len(odd)))
+    return said
+
+
+def _sizes(audit: Audit) -> list[str]:
+    usable, found = audit.usable, audit.size_only
+    low, high = usable[["width", "height"]].min(), usable[["width", "height"]].max()
+    if found.sizes == 1:
+        text = _(
+            "All images are {width} x {height} px (1 size): the size cannot give the "
+            "label away."
+        )
+        return [text.format(**low)]
+    sizes = _("{sizes:,} image sizes; widths {wide} px, heights {high} px.").format(
+        sizes=found.sizes,
+        wide=f"{low['width']}-{high['width']}",
+        high=f"{low['height']}-{high['height']}",
+    )
     if found.auc is None:
-        verdict = (
-            f"Whether the size predicts the label cannot be tested in {len(usable)} "
-            "images: a class has fewer than 2 groups."
+        text = _(
+            "Whether the size predicts the label cannot be tested in {images} images: "
+            "a class has fewer than 2 groups."
         )
-        zh = f"只有 {len(usable)} 張影像，無法檢驗尺寸是否能預測標籤。"
+    elif found.auc >= PREDICTS:
+        text = _(
+            "Width, height and aspect alone reach an AUC of {auc:.2f} ({folds}-fold): "
+            "the size gives the label away in part; read every result beside this "
+            "number."
+        )
     else:
-        strong = found.auc >= PREDICTS
-        verdict = (
-            f"Width, height and aspect alone reach an AUC of {found.auc:.2f} "
-            f"({found.folds}-fold): the size "
-            + (
-                "gives the label away in part; read every result beside this number."
-                if strong
-                else "says next to nothing about the label."
-            )
+        text = _(
+            "Width, height and aspect alone reach an AUC of {auc:.2f} ({folds}-fold): "
+            "the size says next to nothing about the label."
         )
-        zh = f"僅憑寬、高與長寬比，AUC 即為 {found.auc:.2f}（{found.folds} 折）：" + (
-            "尺寸部分洩漏標籤，解讀結果時須對照此值。"
-            if strong
-            else "尺寸幾乎不含標籤資訊。"
-        )
-    return [*notes, Note(verdict, zh)]
+    return [
+        sizes,
+        text.format(images=len(usable), auc=found.auc, folds=found.folds),
+    ]
 
 
-def _val(audit: "Audit") -> list[Note]:
+def _val(audit: Audit) -> list[str]:
     if "train" not in audit.splits:
         return []
     count = int((audit.usable["split"] == "val").sum())
-    width = interval_width(count)
     if count == 0:
-        return [
-            Note(
-                "0 val images are published: there is nothing to select on.",
-                "公開的驗證影像為 0 張：沒有可用來選擇模型的資料。",
-            )
-        ]
-    small = width > WIDEST
-    verdict = "too small to select on" if small else "large enough to select on"
-    verdict_zh = "不足以用來選擇模型" if small else "足以用來選擇模型"
-    return [
-        Note(
-            f"{count:,} val images: at 90 % accuracy the 95 % Wilson interval is "
-            f"{width * 100:.1f} points wide, {verdict}.",
-            f"驗證影像 {count:,} 張：準確率 90 % 時 95 % Wilson 區間寬 "
-            f"{width * 100:.1f} 個百分點，{verdict_zh}。",
+        return [_("0 val images are published: there is nothing to select on.")]
+    width = interval_width(count)
+    text = (
+        _(
+            "{count:,} val images: at 90 % accuracy the 95 % Wilson interval is "
+            "{width:.1f} points wide, too small to select on."
         )
-    ]
-
-
-def sentences(audit: "Audit") -> list[Note]:
-    """Put an audit into words.
-
-    Args:
-        audit: The finished audit.
-
-    Returns:
-        Sentences in the order of a data section: images, groups, files, sizes, val.
-    """
-    return [
-        *_images(audit),
-        *_groups(audit),
-        *_files(audit),
-        *_sizes(audit),
-        *_val(audit),
-    ]
-
-
-SPLITS = ("train", "val", "test", "")
-MAX_NAMED = 5  # files that an error names before it only counts them
+        if width > WIDEST
+        else _(
+            "{count:,} val images: at 90 % accuracy the 95 % Wilson interval is "
+            "{width:.1f} points wide, large enough to select on."
+        )
+    )
+    return [text.format(count=count, width=width * 100)]
 
 
 def audit(
@@ -392,9 +320,6 @@ def audit(
         card: The reader's card.
         folder: The data folder.
         on_bad_image: `skip` lists unusable files, `stop` refuses the set.
-
-    Returns:
-        The audit, of the set as it lies there.
 
     Raises:
         DataError: No usable image; or an unusable one under `stop`.
@@ -420,7 +345,8 @@ def audit(
         )
     good = files["problem"] == ""
     channels = card.channels or (1 if files.loc[good, "grey"].all() else 3)
-    files["odd"] = treatments(files, channels).where(good, "")
+    said = [treatment(row, channels) for row in files.itertuples()]
+    files["odd"] = pd.Series(said, index=files.index, dtype=object).where(good, "")
     return Audit(
         card=card, files=files, channels=channels, size_only=size_only(files[good])
     )

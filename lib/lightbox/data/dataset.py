@@ -11,9 +11,10 @@ import pandas as pd
 
 from lightbox.base import paths
 from lightbox.base.errors import DataError, ParameterError, did_you_mean
+from lightbox.base.words import N_, _
 from lightbox.data import downloads, pixels
 from lightbox.data.audit import Audit, audit
-from lightbox.data.cards import Card, Note, card
+from lightbox.data.cards import Card, Sentence, card
 from lightbox.data.readers import read
 from lightbox.data.splits import assign_splits
 
@@ -34,7 +35,7 @@ class Dataset:
         channels: 1 or 3.
         fingerprint: Hash over path, content, label, split and group of all images.
         audit: What was found before any change.
-        notes: What was changed or must be said, with numbers.
+        changes: What was passed over or changed, with numbers.
     """
 
     card: Card
@@ -45,7 +46,11 @@ class Dataset:
     channels: int
     fingerprint: str
     audit: Audit
-    notes: list[Note]
+    changes: list[Sentence]
+
+    def notes(self) -> list[str]:
+        """Say what must be said of the set, and what was changed in it."""
+        return [*map(_, self.card.notes), *map(str, self.changes)]
 
     def pixels(
         self, size: int, resize: str, interpolation: str = "bilinear"
@@ -53,12 +58,7 @@ class Dataset:
         """Decode the images once, or map what was decoded before.
 
         The cache is keyed by the images alone, not by the split: other seeds share
-        it.
-
-        Args:
-            size: Side of the square, pixels.
-            resize: `squash`, `crop` or `pad`.
-            interpolation: `bilinear` or `bicubic`.
+        it. Arguments and array are those of `pixels.pixels`.
 
         Returns:
             Read-only (N, size, size, C) uint8; row i is row i of `table`.
@@ -74,14 +74,7 @@ class Dataset:
         )
 
     def subset(self, split: str) -> np.ndarray:
-        """Positions of a split's rows.
-
-        Args:
-            split: train, val or test.
-
-        Returns:
-            Increasing row numbers, int64.
-        """
+        """Positions of the rows of train, val or test, increasing, int64."""
         if split not in SPLITS:
             raise ParameterError(f"split {split!r}: allowed are {', '.join(SPLITS)}")
         return np.flatnonzero((self.table["split"] == split).to_numpy())
@@ -93,11 +86,7 @@ class Dataset:
 
 
 def fingerprint(table: pd.DataFrame, columns: list[str]) -> str:
-    """Hash some columns of a table that is sorted by image.
-
-    Returns:
-        16 hexadecimal digits of a SHA-256.
-    """
+    """Hash some columns of a table that is sorted by image, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for row in table[columns].itertuples(index=False):
         digest.update(os.fsencode("\0".join(map(str, row)) + "\n"))
@@ -152,21 +141,6 @@ def _select(
     return kept, replace(filled, classes=tuple(classes), positive=positive)
 
 
-def _left_out(found: Audit) -> list[Note]:
-    bad = found.bad()
-    if not len(bad):
-        return []
-    first = bad.iloc[0]
-    return [
-        Note(
-            f"{len(bad)} unusable files were left out, the first: {first['image']} "
-            f"({first['reason']}).",
-            f"排除 {len(bad)} 個無法使用的檔案，第一個：{first['image']}"
-            f"（{first['reason']}）。",
-        )
-    ]
-
-
 def open_dataset(
     dataset: str,
     data_dir: str | Path | None = None,
@@ -203,10 +177,17 @@ def open_dataset(
     if split_by not in {"group", "image"}:
         raise ParameterError(f"split_by {split_by!r}: allowed are group, image")
     folder = _locate(known, data_dir)
-    rows, filled = _select(*read(known, folder), classes)
+    rows, filled, changes = read(known, folder)
+    rows, filled = _select(rows, filled, classes)
     found = audit(rows, filled, folder, on_bad_image=on_bad_image)
+    bad = found.bad()
+    if len(bad):
+        text = N_(
+            "{count} unusable files were left out, the first: {image} ({reason})."
+        )
+        changes.append(Sentence(text, count=len(bad), **bad.iloc[0]))
     columns = ["image", "split", "label", "group", "sha256", "subtype"]
-    table, changes = assign_splits(
+    table, made = assign_splits(
         found.usable[columns], seed=seed, classes=filled.classes, by=split_by
     )
     filled = replace(filled, channels=found.channels)
@@ -219,5 +200,5 @@ def open_dataset(
         channels=found.channels,
         fingerprint=fingerprint(table, columns[:5]),
         audit=found,
-        notes=[*filled.notes, *_left_out(found), *changes],
+        changes=[*changes, *made],
     )

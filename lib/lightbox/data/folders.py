@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lightbox.base.errors import DataError
@@ -13,18 +12,9 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp"}
 JUNK = re.compile(r"^(\..*|__MACOSX|Thumbs\.db|desktop\.ini|phantom\.json)$")
 
 
-@dataclass
-class Listing:
-    """Files below a folder.
-
-    Args:
-        images: Posix paths, relative to the folder, of what is named as an image
-            (a folder called `x.png` among them: the audit says what it is).
-        others: Posix paths of all other files.
-    """
-
-    images: list[str] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
+def named_as_image(name: str) -> bool:
+    """Tell whether a file's (or a folder's) name is that of an image."""
+    return Path(name).suffix.lower() in SUFFIXES
 
 
 def children(folder: Path) -> list[os.DirEntry[str]]:
@@ -44,7 +34,7 @@ def children(folder: Path) -> list[os.DirEntry[str]]:
     return sorted(kept, key=lambda entry: entry.name)
 
 
-def is_folder(entry: os.DirEntry[str]) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     """Tell whether an entry is a folder, links followed; a link in a loop is not."""
     try:
         return entry.is_dir()
@@ -57,61 +47,48 @@ def subfolders(folder: Path) -> list[str]:
     return [
         entry.name
         for entry in children(folder)
-        if is_folder(entry) and Path(entry.name).suffix.lower() not in SUFFIXES
+        if _is_folder(entry) and not named_as_image(entry.name)
     ]
 
 
-def _walk(folder: Path, above: str, seen: frozenset[str]) -> Iterator[tuple[str, bool]]:
+def _walk(folder: Path, above: str, seen: frozenset[str]) -> Iterator[str]:
     for entry in children(folder):
         path = f"{above}{entry.name}"
-        if Path(entry.name).suffix.lower() in SUFFIXES:
-            yield path, True
-        elif not is_folder(entry):
-            yield path, False
-        else:
-            # A link to a folder above would otherwise be walked for ever.
-            real = os.path.realpath(entry.path)
-            if real not in seen:
-                yield from _walk(Path(entry.path), f"{path}/", seen | {real})
+        if named_as_image(entry.name) or not _is_folder(entry):
+            yield path
+            continue
+        # A link to a folder above would otherwise be walked for ever.
+        real = os.path.realpath(entry.path)
+        if real not in seen:
+            yield from _walk(Path(entry.path), f"{path}/", seen | {real})
 
 
-def list_files(folder: Path, under: str = "") -> Listing:
-    """List all files below `folder/under`, sorted by path.
-
-    Args:
-        folder: The data folder.
-        under: A folder inside it, posix, or "" for all of it.
+def list_files(folder: Path, under: str = "") -> tuple[list[str], list[str]]:
+    """List all files below `folder/under` (posix), as paths relative to `folder`.
 
     Returns:
-        Paths relative to `folder`.
+        What is named as an image (a folder called `x.png` among it: the audit says
+        what it is), and all other files, each sorted.
 
     Raises:
         DataError: A folder cannot be listed.
     """
     start = folder / under
-    found = Listing()
-    prefix = f"{under}/" if under else ""
-    for path, is_image in _walk(start, prefix, frozenset({os.path.realpath(start)})):
-        (found.images if is_image else found.others).append(path)
-    found.images.sort()
-    found.others.sort()
-    return found
+    above = f"{under}/" if under else ""
+    found = sorted(_walk(start, above, frozenset({os.path.realpath(start)})))
+    others = [path for path in found if not named_as_image(path)]
+    return [path for path in found if named_as_image(path)], others
 
 
-def descend(folder: Path, wanted: set[str], depth: int = 2) -> Path:
+def descend(folder: Path, wanted: set[str]) -> Path:
     """Step into the folder that an archive wraps around its content.
 
-    Args:
-        folder: Where the search starts.
-        wanted: Folder names, one of which shows that the place is right.
-        depth: How many wrappings may be opened.
-
     Returns:
-        The first folder, breadth first, that holds one of `wanted`; `folder`
-        itself where there is none.
+        The first folder, breadth first and at most two levels down, that holds one
+        of `wanted`; `folder` itself where there is none.
     """
     level = [folder]
-    for _ in range(depth + 1):
+    for _ in range(3):
         for place in level:
             if wanted & set(subfolders(place)):
                 return place

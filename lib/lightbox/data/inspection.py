@@ -33,14 +33,11 @@ FOLDS = 5
 ASSUMED_ACCURACY = 0.9
 WIDEST = 0.10  # of the interval at that accuracy, for a val set to select on
 
+COLOURS = ("CMYK", "YCbCr", "LAB", "HSV")
 MODES = {
     "1": "black and white; read as 8-bit grey",
-    "P": "palette; read as RGB",
-    "PA": "palette; read as RGB",
-    "CMYK": "CMYK; read as RGB",
-    "YCbCr": "YCbCr; read as RGB",
-    "LAB": "LAB; read as RGB",
-    "HSV": "HSV; read as RGB",
+    **dict.fromkeys(("P", "PA"), "palette; read as RGB"),
+    **{mode: f"{mode}; read as RGB" for mode in COLOURS},
 }
 
 
@@ -51,7 +48,7 @@ class SizeOnly:
     Args:
         auc: Cross-validated area under the ROC curve of a depth-3 tree on width,
             height and aspect (macro one-vs-rest for more than two classes);
-            None where a class has too few images to fold.
+            0.5 where all sizes are one, None where a class has too few groups.
         sizes: Number of different sizes.
         folds: Number of folds; 0 where nothing had to be fitted.
     """
@@ -61,63 +58,32 @@ class SizeOnly:
     folds: int
 
 
-def _treatment(row: pd.Series, channels: int) -> str:
+def treatment(row: Any, channels: int) -> str:
     """Say what is done about an unusual file; "" for an ordinary one."""
     said = []
-    if row["depth"] == 16 and row["mode"] in {"RGB", "RGBA"}:
+    if row.depth == 16 and row.mode in {"RGB", "RGBA"}:
         said.append("16-bit colour; the upper 8 bits are read")
-    elif row["depth"] == 16:
-        top = row["highest"]
-        said.append(f"16-bit; 65535 becomes 255 (its highest value is {top})")
-    elif row["mode"] in MODES:
-        said.append(MODES[row["mode"]])
-    if row["alpha"]:
+    elif row.depth == 16:
+        said.append(f"16-bit; 65535 becomes 255 (its highest value is {row.highest})")
+    elif row.mode in MODES:
+        said.append(MODES[row.mode])
+    if row.alpha:
         said.append("transparency; laid on black")
-    if channels == 1 and not row["grey"]:
+    if channels == 1 and not row.grey:
         said.append("colours; read as luminance")
-    elif channels == 3 and row["grey"] and row["mode"] not in {"RGB", "RGBA"}:
+    elif channels == 3 and row.grey and row.mode not in {"RGB", "RGBA"}:
         said.append("one channel; repeated to three")
-    if row["frames"] > 1:
-        said.append(f"{row['frames']} frames; the first is read")
-    if row["orientation"] not in {0, 1}:
-        said.append(f"EXIF orientation {row['orientation']}; turned upright")
+    if row.frames > 1:
+        said.append(f"{row.frames} frames; the first is read")
+    if row.orientation not in {0, 1}:
+        said.append(f"EXIF orientation {row.orientation}; turned upright")
     return ", ".join(said)
 
 
-def _ordinary(files: pd.DataFrame, channels: int) -> pd.Series:
-    """Mark rows that need no treatment, so that only the others are looked at."""
-    plain = (files["depth"] == 8) & (files["frames"] == 1) & ~files["alpha"]
-    upright = files["orientation"].isin([0, 1])
-    colour = files["grey"] if channels == 1 else files["mode"] == "RGB"
-    modes = ["L", "RGB"] if channels == 1 else ["RGB"]
-    return plain & upright & colour & files["mode"].isin(modes)
-
-
-def treatments(files: pd.DataFrame, channels: int) -> pd.Series:
-    """Say what is done about each file of an unusual mode.
-
-    Args:
-        files: Rows of the file pass.
-        channels: 1 or 3, how the set is decoded.
-
-    Returns:
-        A phrase per row; "" for an ordinary file.
-    """
-    said = pd.Series("", index=files.index, dtype=object)
-    for index in files.index[~_ordinary(files, channels)]:
-        said[index] = _treatment(files.loc[index], channels)
-    return said
-
-
 def size_only(files: pd.DataFrame) -> SizeOnly:
-    """Ask whether width, height and aspect alone predict the label.
+    """Ask whether width, height and aspect alone predict the label of usable rows.
 
-    Args:
-        files: Usable rows with `width`, `height`, `label`, `group`.
-
-    Returns:
-        The cross-validated AUC; 0.5 by definition where all sizes are one.
-        Groups stay in one fold where they are known.
+    Groups stay in one fold where they are known.
     """
     sizes = len(files[["width", "height"]].drop_duplicates())
     if sizes <= 1:
@@ -140,21 +106,16 @@ def size_only(files: pd.DataFrame) -> SizeOnly:
     probabilities = cross_val_predict(
         tree, features, labels, groups=groups, cv=splitter, method="predict_proba"
     )
-    if probabilities.shape[1] == 2:
-        auc = roc_auc_score(labels, probabilities[:, 1])
-    else:
-        auc = roc_auc_score(labels, probabilities, multi_class="ovr")
+    two = probabilities.shape[1] == 2
+    scores = probabilities[:, 1] if two else probabilities
+    auc = roc_auc_score(labels, scores, multi_class="ovr")
     return SizeOnly(auc=float(auc), sizes=sizes, folds=folds)
 
 
 def interval_width(count: int) -> float:
-    """Width of the 95 % Wilson interval at an assumed accuracy of 90 %.
+    """Width (0 to 1) of the 95 % Wilson interval of 90 % accuracy on `count` images.
 
-    Args:
-        count: Number of images scored.
-
-    Returns:
-        Upper minus lower bound, 0 to 1; 1 where nothing is scored.
+    By hand: scipy's wants a whole number of successes, and 90 % of 16 is none.
 
     Source: Wilson 1927, JASA 22:209.
     """
@@ -233,9 +194,6 @@ def _pixel_facts(image: Image.Image) -> dict[str, Any]:
 def inspect_file(path: Path) -> dict[str, Any]:
     """Look at one file: never raises, whatever lies there.
 
-    Args:
-        path: Anything with the name of an image.
-
     Returns:
         The facts named in `COLUMNS`; `problem` says why the file is unusable and
         is "" for a good one; `width` and `height` are as shown upright.
@@ -306,10 +264,6 @@ def _key(folder: Path, images: list[str]) -> str:
 def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
     """Look at all files once; an unchanged listing is answered from the cache.
 
-    Args:
-        folder: The data folder.
-        images: Posix paths relative to it.
-
     Returns:
         One row per image, in the order given, with the columns of `COLUMNS`.
     """
@@ -317,8 +271,7 @@ def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
     cache = paths.data() / "audits" / f"{_key(folder, images)}.json"
     if (kept := _kept(cache)) is not None:
         return pd.DataFrame(kept, columns=list(COLUMNS))
-    pieces = in_chunks(len(images))
-    tasks = [(folder, images[start:stop]) for start, stop in pieces]
+    tasks = [(folder, images[a:b]) for a, b in in_chunks(len(images))]
     rows: list[dict[str, Any]] = []
     with (
         warnings.catch_warnings(),

@@ -49,13 +49,6 @@ def to_channels(image: Image.Image, channels: int) -> Image.Image:
 
     16-bit values are scaled by their full range (65535 to 255), transparent parts
     are laid on black, colours become luminance by ITU-R 601-2 (Pillow's `convert`).
-
-    Args:
-        image: A decoded image of any mode but F.
-        channels: 1 for L, 3 for RGB.
-
-    Returns:
-        An image of mode L or RGB, 8 bits a channel.
     """
     if image.mode in SIXTEEN_BIT:
         values = np.asarray(image).astype(np.uint32)
@@ -73,14 +66,7 @@ def to_channels(image: Image.Image, channels: int) -> Image.Image:
 
 
 def decode(path: Path, channels: int) -> Image.Image:
-    """Open a file that the audit found good.
-
-    Args:
-        path: The file.
-        channels: 1 or 3.
-
-    Returns:
-        Upright image (EXIF orientation applied) of mode L or RGB.
+    """Open a file that the audit found good: upright (EXIF), of mode L or RGB.
 
     Raises:
         OSError: The file cannot be decoded (any more).
@@ -91,21 +77,10 @@ def decode(path: Path, channels: int) -> Image.Image:
         return to_channels(ImageOps.exif_transpose(image), channels)
 
 
-def fit(
+def _fit(
     image: Image.Image, *, size: int, resize: str, interpolation: str
 ) -> Image.Image:
-    """Bring an image to a square.
-
-    Args:
-        image: Mode L or RGB.
-        size: Side of the square, pixels.
-        resize: `squash` ignores the aspect, `crop` keeps it and cuts the centre
-            square, `pad` keeps it and adds black borders.
-        interpolation: `bilinear` or `bicubic`, antialiased.
-
-    Returns:
-        A `size` x `size` image of the same mode.
-    """
+    """Bring an image to a square; `squash` alone ignores the aspect."""
     method = FILTERS[interpolation]
     if resize == "crop":
         return ImageOps.fit(image, (size, size), method)
@@ -140,10 +115,6 @@ def parallel(function: Any, tasks: list[tuple[Any, ...]]) -> Iterator[Any]:
     that threads do what processes would, without the seconds that those take to
     start.
 
-    Args:
-        function: What to run; safe in threads.
-        tasks: Its arguments, each of similar cost.
-
     Yields:
         Results in the order of the tasks.
     """
@@ -159,7 +130,7 @@ def _decode_chunk(
     channels = array.shape[3]
     for row, image in enumerate(images, start):
         try:
-            picture = fit(decode(folder / image, channels), **policy)
+            picture = _fit(decode(folder / image, channels), **policy)
         except DECODER_ERRORS as error:
             raise DataError(
                 f"image {image!r} cannot be decoded although the audit could: did "
@@ -170,14 +141,18 @@ def _decode_chunk(
     return len(images)
 
 
-def _sound(path: Path, sidecar: Path, shape: tuple[int, ...]) -> bool:
-    """Tell whether a finished cache is whole: shape, size and checksum."""
+def _mark(path: Path) -> tuple[int, int]:
     status = path.stat()
-    mark = (status.st_size, status.st_mtime_ns)
+    return status.st_size, status.st_mtime_ns
+
+
+def _sound(path: Path, shape: tuple[int, ...]) -> bool:
+    """Tell whether a finished cache is whole: shape, size and checksum."""
+    mark = _mark(path)
     if _verified.get(path) == mark:
         return True
     try:
-        expected = json.loads(sidecar.read_text(encoding="utf-8"))
+        expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         array = np.load(path, mmap_mode="r")
         whole = (
             array.shape == shape
@@ -216,9 +191,7 @@ def _reserve(path: Path) -> None:
 
 def _build(
     path: Path,
-    sidecar: Path,
     images: list[str],
-    *,
     folder: Path,
     shape: tuple[int, ...],
     policy: dict[str, object],
@@ -227,10 +200,7 @@ def _build(
     _require_space(path.parent, int(np.prod(shape, dtype=np.int64)))
     partial = path.with_name(f"{path.stem}.partial.npy")
     try:
-        array = np.lib.format.open_memmap(
-            partial, mode="w+", dtype=np.uint8, shape=shape
-        )
-        del array
+        np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
         _reserve(partial)
         tasks = [
             (partial, folder, start, images[start:stop], policy)
@@ -242,13 +212,13 @@ def _build(
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         facts = {"sha256": checksum(partial), "shape": shape, **policy}
-        write_whole(sidecar, lambda file: file.write(json.dumps(facts).encode()))
+        content = json.dumps(facts).encode()
+        write_whole(path.with_suffix(".json"), lambda file: file.write(content))
         partial.replace(path)
         sync_folder(path.parent)
     finally:
         discard(partial)
-    status = path.stat()
-    _verified[path] = (status.st_size, status.st_mtime_ns)
+    _verified[path] = _mark(path)
 
 
 def pixels(
@@ -270,7 +240,8 @@ def pixels(
         table: Rows with `image`; row i of the result is row i of the table.
         folder: The data folder.
         size: Side of the square images, pixels.
-        resize: `squash`, `crop` or `pad`.
+        resize: `squash` ignores the aspect, `crop` keeps it and cuts the centre
+            square, `pad` keeps it and adds black borders.
         channels: C, 1 or 3.
         interpolation: `bilinear` or `bicubic`, antialiased (Pillow).
         fingerprint: Hash of the images' content and order.
@@ -288,15 +259,14 @@ def pixels(
             f"resize {resize!r}, interpolation {interpolation!r}, size {size}: allowed "
             f"are {', '.join(RESIZES)}; {', '.join(FILTERS)}; and a size of 1 or more"
         )
-    images = list(table["image"])
-    shape = (len(images), size, size, channels)
+    policy = {"size": size, "resize": resize, "interpolation": interpolation}
+    shape = (len(table), size, size, channels)
     store = paths.data() / "cache"
     path = store / f"{fingerprint}-{size}-{resize}-{interpolation}-{channels}.npy"
-    sidecar = path.with_suffix(".json")
     with writing("the decoded images", store):
         store.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
-            if path.exists() and not _sound(path, sidecar, shape):
+            if path.exists() and not _sound(path, shape):
                 set_aside(
                     path,
                     what=f"the decoded images in {path.name}",
@@ -304,7 +274,5 @@ def pixels(
                     then="the images are decoded again",
                 )
             if not path.exists():
-                policy = {"size": size, "resize": resize}
-                policy["interpolation"] = interpolation
-                _build(path, sidecar, images, folder=folder, shape=shape, policy=policy)
+                _build(path, list(table["image"]), folder, shape, policy)
             return np.load(path, mmap_mode="r")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from lightbox.base.errors import DataError
-from lightbox.data.cards import CHEST, HISTOLOGY, Card, Note
+from lightbox.base.words import N_
+from lightbox.data.cards import CARDS, Card, Sentence
 from lightbox.data.folders import (
-    SUFFIXES,
-    Listing,
     children,
     descend,
     list_files,
+    named_as_image,
     subfolders,
 )
 from lightbox.data.rfmid import read_fundus
@@ -21,6 +21,14 @@ from lightbox.data.rfmid import read_fundus
 PERSON = re.compile(r"^person(\d+)_(bacteria|virus)_")
 NORMAL = re.compile(r"^(NORMAL2-IM|IM)-(\d+)-")
 SLIDE = re.compile(r"_CRC-Prim-HE-(\d+)[_.]")
+COLUMNS = ["image", "split", "label", "group", "alternative", "subtype"]
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+SPELLED = {form for name in SPLITS for form in (name, name.title(), name.upper())}
+MAX_NAMED = 5  # files or folders that a message names before it only counts
 
 
 def chest_key(name: str) -> tuple[str, str, str]:
@@ -29,9 +37,6 @@ def chest_key(name: str) -> tuple[str, str, str]:
     Numbers restart per kind: `person1_bacteria_1` and `person1_virus_6` are two
     children, as are `IM-0001` and `NORMAL2-IM-0001`. Taking the number alone
     would merge strangers and call the published split leaky.
-
-    Args:
-        name: File name without folders.
 
     Returns:
         (group, alternative, subtype): the (kind, number) key, the key by the
@@ -56,40 +61,22 @@ def slide_key(name: str) -> str:
     return f"slide-{found[1]}" if found else ""
 
 
-def keys(card: Card, path: str) -> tuple[str, str, str]:
+def _keys(card: Card, path: str) -> tuple[str, str, str]:
     """Read (group, alternative, subtype) from a path, by the card's layout."""
     name = path.rsplit("/", 1)[-1]
     if card.layout == "chest":
         return chest_key(name)
-    if card.layout == "histology":
-        key = slide_key(name)
-        return key, key, ""
-    return "", "", ""
-
-
-COLUMNS = ["image", "split", "label", "group", "alternative", "subtype"]
-
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-MAX_NAMED = 5  # files or folders that a message names before it only counts
+    key = slide_key(name) if card.layout == "histology" else ""
+    return key, key, ""
 
 
 def _named(names: list[str]) -> str:
-    shown = ", ".join(names[:MAX_NAMED])
     left = len(names) - MAX_NAMED
-    return f"{shown} and {left} more" if left > 0 else shown
+    return ", ".join(names[:MAX_NAMED]) + (f" and {left} more" if left > 0 else "")
 
 
 def _wrong_layout(card: Card, folder: Path, expected: str) -> DataError:
-    entries = [entry.name for entry in children(folder)]
-    found = _named(entries) if entries else "nothing"
+    found = _named([entry.name for entry in children(folder)]) or "nothing"
     return DataError(
         f"{str(folder)!r} does not look like {card.name!r}: expected {expected}; "
         f"found {found}. Point data_dir at the right folder, or use "
@@ -97,110 +84,87 @@ def _wrong_layout(card: Card, folder: Path, expected: str) -> DataError:
     )
 
 
-def _stray(listing: Listing, outside: list[str]) -> list[Note]:
-    """Say which files were passed over."""
-    notes = []
-    if listing.others:
-        count, names = len(listing.others), _named(listing.others)
-        notes.append(
-            Note(
-                f"{count} files that are not images by name were passed over: {names}.",
-                f"略過 {count} 個檔名不是影像的檔案：{names}。",
-            )
-        )
-    if outside:
-        count, names = len(outside), _named(outside)
-        notes.append(
-            Note(
-                f"{count} images outside any class folder were passed over: {names}.",
-                f"略過 {count} 張不在類別資料夾內的影像：{names}。",
-            )
-        )
-    return notes
-
-
-def _split_folders(root: Path) -> dict[str, list[str]]:
-    """Map train, val and test to the folders that hold them."""
-    places: dict[str, list[str]] = {}
+def _split_folders(root: Path) -> dict[str, str]:
+    """Map the folders that hold train, val and test to those names."""
+    places: dict[str, str] = {}
     for name in subfolders(root):
         if split := SPLITS.get(name.lower()):
-            places.setdefault(split, []).append(name)
-    for split, names in places.items():
-        if len(names) > 1:
-            raise DataError(
-                f"{str(root)!r} holds {' and '.join(names)}, which both mean "
-                f"{split!r}: keep one of them"
-            )
+            if twin := next((k for k, held in places.items() if held == split), ""):
+                raise DataError(
+                    f"{str(root)!r} holds {twin} and {name}, which both mean "
+                    f"{split!r}: keep one of them"
+                )
+            places[name] = split
     return places
-
-
-def _has_images(folder: Path) -> bool:
-    return any(
-        Path(entry.name).suffix.lower() in SUFFIXES for entry in children(folder)
-    )
 
 
 def _root(card: Card, folder: Path) -> Path:
     """Step into the folders that an archive wraps around the published ones."""
     if card.layout == "histology":
         return descend(folder, set(card.classes))
-    spelled = {form for name in SPLITS for form in (name, name.title(), name.upper())}
     if card.layout == "chest":
-        return descend(folder, spelled)
+        return descend(folder, SPELLED)
     # Unknown class folders: only a lone folder around folders is a wrapping.
     root = folder
-    while not spelled & set(inside := subfolders(root)):
-        if len(inside) != 1 or _has_images(root) or not subfolders(root / inside[0]):
+    while not SPELLED & set(inside := subfolders(root)):
+        loose = any(named_as_image(entry.name) for entry in children(root))
+        if len(inside) != 1 or loose or not subfolders(root / inside[0]):
             break
         root = root / inside[0]
     return root
 
 
-def _read_folders(card: Card, folder: Path) -> tuple[pd.DataFrame, Card]:
+def _read_folders(card: Card, folder: Path) -> tuple[pd.DataFrame, list[Sentence]]:
     """Read `<split>/<class>/...` or `<class>/...`."""
     known = set(card.classes)
     root = _root(card, folder)
     places = {} if card.layout == "histology" else _split_folders(root)
-    notes: list[Note] = []
-    prefix = root.relative_to(folder).as_posix()
-    prefix = "" if prefix == "." else f"{prefix}/"
-    for split, (name,) in places.items():
-        if name != split:
-            notes.append(
-                Note(
-                    f"Folder {name!r} was read as the split {split!r} (1 folder).",
-                    f"資料夾 {name!r} 視為 {split!r} 子集（1 個資料夾）。",
-                )
-            )
-    listing = list_files(folder, prefix.rstrip("/"))
-    where = {name: split for split, (name,) in places.items()}
+    renamed = N_("Folder {folder!r} was read as the split {split!r} (1 folder).")
+    notes = [
+        Sentence(renamed, folder=name, split=split)
+        for name, split in places.items()
+        if name != split
+    ]
+    inside = root.relative_to(folder).as_posix().removeprefix(".")
+    images, others = list_files(folder, inside)
     rows, outside = [], []
-    for path in listing.images:
-        parts = path[len(prefix) :].split("/")
-        split = where.get(parts[0], "") if places else ""
-        inner = parts[1:] if places else parts
-        lost = (places and not split) or len(inner) < 2
-        if lost or (known and inner[0] not in known):
+    for path in images:
+        parts = path.removeprefix(f"{inside}/").split("/")
+        split = places.get(parts[0], "")
+        if places:
+            parts = parts[1:] if split else []
+        if len(parts) < 2 or (known and parts[0] not in known):
             outside.append(path)
         else:
-            rows.append((path, split, inner[0], *keys(card, path)))
+            rows.append((path, split, parts[0], *_keys(card, path)))
     table = pd.DataFrame(rows, columns=COLUMNS)
-    empty = _class_folders(root, places) - set(table["label"])
+    tops = [root / name for name in places] or [root]
+    empty = {name for top in tops for name in subfolders(top)} - set(table["label"])
     empty = sorted(empty & known if known else empty)
     if empty and len(table):
         raise DataError(
             f"class folders without one image in {str(root)!r}: {_named(empty)}. "
             "Fill them or remove them"
         )
-    return table, replace(card, notes=(*card.notes, *notes, *_stray(listing, outside)))
+    passed_over = {
+        N_(
+            "{count} files that are not images by name were passed over: {names}."
+        ): others,
+        N_(
+            "{count} images outside any class folder were passed over: {names}."
+        ): outside,
+    }
+    notes += [
+        Sentence(text, count=len(names), names=_named(names))
+        for text, names in passed_over.items()
+        if names
+    ]
+    return table, notes
 
 
-def _class_folders(root: Path, places: dict[str, list[str]]) -> set[str]:
-    tops = [root / name for (name,) in places.values()] if places else [root]
-    return {name for top in tops for name in subfolders(top)}
-
-
-def _fill_classes(table: pd.DataFrame, card: Card, folder: Path) -> Card:
+def _fill_classes(
+    table: pd.DataFrame, card: Card, folder: Path
+) -> tuple[Card, list[Sentence]]:
     found = sorted(set(table["label"]) - {""})
     if not found:
         expected = "images in train|val|test/<class>/ or <class>/ folders"
@@ -210,50 +174,42 @@ def _fill_classes(table: pd.DataFrame, card: Card, folder: Path) -> Card:
             f"{str(folder)!r} holds one class only ({found[0]!r}): a classifier "
             "needs images of two or more, each in its own folder"
         )
-    if not card.classes:
-        return replace(card, classes=tuple(found))
-    present = tuple(name for name in card.classes if name in found)
-    if missing := [name for name in card.classes if name not in found]:
-        note = Note(
-            f"{len(missing)} of {len(card.classes)} published classes are not in "
-            f"this copy: {', '.join(missing)}.",
-            f"此副本缺少 {len(card.classes)} 個公開類別中的 {len(missing)} 個："
-            f"{'、'.join(missing)}。",
-        )
-        return replace(card, classes=present, notes=(*card.notes, note))
-    return card
+    classes = [name for name in card.classes or found if name in found]
+    missing = [name for name in card.classes if name not in found]
+    text = N_("{missing} of {all} published classes are not in this copy: {names}.")
+    numbers = {"missing": len(missing), "all": len(card.classes)}
+    notes = [Sentence(text, names=", ".join(missing), **numbers)] if missing else []
+    return replace(card, classes=tuple(classes)), notes
 
 
-def _guess_groups(table: pd.DataFrame, card: Card) -> tuple[pd.DataFrame, Card]:
+def _guess_groups(
+    table: pd.DataFrame, card: Card
+) -> tuple[pd.DataFrame, Card, list[Sentence]]:
     """Give a generic folder groups where every name follows one known pattern."""
-    names = table["image"].str.rsplit("/", n=1).str[-1]
-    for like in (CHEST, HISTOLOGY):
-        found = [keys(like, name) for name in names]
-        if found and all(key[0] for key in found):
+    for like in (CARDS["chest-xray"], CARDS["histology"]):
+        found = [_keys(like, path) for path in table["image"]]
+        if all(group for group, *_ in found):
             table = table.assign(
-                group=[key[0] for key in found],
-                alternative=[key[1] for key in found],
-                subtype=[key[2] for key in found],
+                **dict(zip(COLUMNS[3:], zip(*found, strict=True), strict=True))
             )
-            number = table["group"].nunique()
-            note = Note(
-                f"All {len(table)} file names follow the pattern of {like.name}: "
-                f"{number} {like.group}s are read from them.",
-                f"全部 {len(table)} 個檔名符合 {like.name} 的格式："
-                f"由此讀出 {number} 個群組。",
+            text = N_(
+                "All {files} file names follow the pattern of {like}: {groups} "
+                "{group}s are read from them."
             )
-            return table, replace(
-                card,
-                group=like.group,
-                group_key=like.group_key,
-                alternative_key=like.alternative_key,
-                key_reason=like.key_reason,
-                notes=(*card.notes, note),
+            note = Sentence(
+                text,
+                files=len(table),
+                like=like.name,
+                groups=table["group"].nunique(),
+                group=Sentence(like.group),
             )
-    return table, card
+            shared = ("group", "group_key", "alternative_key", "key_reason")
+            card = replace(card, **{name: getattr(like, name) for name in shared})
+            return table, card, [note]
+    return table, card, []
 
 
-def read(card: Card, folder: Path) -> tuple[pd.DataFrame, Card]:
+def read(card: Card, folder: Path) -> tuple[pd.DataFrame, Card, list[Sentence]]:
     """List a data set as published, one row an image; no file is opened but CSVs.
 
     Args:
@@ -265,19 +221,18 @@ def read(card: Card, folder: Path) -> tuple[pd.DataFrame, Card]:
         `split` (train, val, test, or "" where none is published), `label` (class
         name; "" for an image without a label row), `group` (patient or slide; ""
         where none is known), `alternative` (the other key that the audit counts)
-        and `subtype` (normal, bacteria, virus, or ""). The card comes back with
-        its classes and with notes on what was found.
+        and `subtype` (normal, bacteria, virus, or ""). The card with its classes.
+        What was found on the way.
 
     Raises:
         DataError: The folder has another layout, no image, or one class only.
     """
     folder = Path(folder)
     if card.layout == "fundus":
-        table, card = read_fundus(card, folder)
+        table, notes = read_fundus(card, folder)
     else:
-        table, card = _read_folders(card, folder)
-        published = set(table["split"])
-        lost = card.layout == "chest" and not {"train", "test"} <= published
+        table, notes = _read_folders(card, folder)
+        lost = card.layout == "chest" and not {"train", "test"} <= set(table["split"])
         if card.layout != "folder" and (lost or not len(table)):
             classes = _named(list(card.classes))
             expected = (
@@ -286,10 +241,12 @@ def read(card: Card, folder: Path) -> tuple[pd.DataFrame, Card]:
                 else f"the class folders {classes}"
             )
             raise _wrong_layout(card, folder, expected)
-    card = _fill_classes(table, card, folder)
+    card, more = _fill_classes(table, card, folder)
+    notes += more
     if card.layout == "folder":
-        table, card = _guess_groups(table, card)
+        table, card, more = _guess_groups(table, card)
+        notes += more
         if len(card.classes) == 2:
             # Alphabetical order, as everywhere; the second is the positive one.
             card = replace(card, positive=card.classes[1])
-    return table.sort_values("image", ignore_index=True), card
+    return table.sort_values("image", ignore_index=True), card, notes

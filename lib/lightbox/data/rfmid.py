@@ -1,48 +1,36 @@
 """The reader of RFMiD: image folders beside CSV files of labels."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from lightbox.base.errors import DataError
-from lightbox.data.cards import Card, Note
+from lightbox.base.words import N_
+from lightbox.data.cards import Card, Sentence
 from lightbox.data.folders import list_files
 
 # Published copies wrap the folders differently and number some of them
 # ("a. Training Set"); the last folder's name tells the split in all of them.
-FOLDERS = {
-    "training": "train",
-    "training set": "train",
-    "validation": "val",
-    "validation set": "val",
-    "evaluation set": "val",
-    "test": "test",
-    "testing": "test",
-    "test set": "test",
-    "testing set": "test",
-}
+FOLDER = re.compile(
+    r"(?:[a-z0-9]+\.\s*)?(?:(?P<train>training( set)?)"
+    r"|(?P<val>validation( set)?|evaluation set)|(?P<test>test(ing)?( set)?))"
+)
 LABELS = {"training": "train", "validation": "val", "testing": "test"}
 LABEL_FILE = re.compile(
     r"(?:^|/)(?:[a-z]\. )?RFMiD_(Training|Validation|Testing)_Labels\.csv$", re.I
 )
-NUMBERING = re.compile(r"^[a-z0-9]+\.\s*")
 
 
 def _split_of(path: str) -> str:
-    """Tell the split from the folder that an image lies in."""
-    parts = path.split("/")
-    name = parts[-2].lower().replace("_", " ") if len(parts) > 1 else ""
-    return FOLDERS.get(NUMBERING.sub("", name), "")
+    """Tell the split from the folder that an image lies in, or "" if it does not."""
+    name = path.split("/")[-2].lower().replace("_", " ") if "/" in path else ""
+    found = FOLDER.fullmatch(name)
+    return next(s for s in LABELS.values() if found[s]) if found else ""
 
 
 def read_labels(path: Path) -> dict[str, int]:
-    """Read one label file.
-
-    Args:
-        path: A CSV with the columns ID and Disease_Risk (0 or 1), a byte-order
-            mark before them or not.
+    """Read one label file: a CSV with the columns ID and Disease_Risk (0 or 1).
 
     Returns:
         Disease_Risk by ID, the ID as the file's stem has it.
@@ -74,41 +62,45 @@ def read_labels(path: Path) -> dict[str, int]:
     return {key: int(risk) for key, risk in zip(ids, risks, strict=True)}
 
 
-def read_fundus(card: Card, folder: Path) -> tuple[pd.DataFrame, Card]:
-    """Join images and label rows of RFMiD; either may lack the other.
+def _join(
+    pictures: dict[str, str], labels: dict[str, int], split: str, classes: tuple
+) -> list[tuple[str, str, str]]:
+    """Write a row for each label and each image, whether or not it has the other."""
+    home = next(iter(pictures.values()), f"{split}/x").rsplit("/", 1)[0]
+    labelled = [
+        (pictures.get(key, f"{home}/{key}.png"), split, classes[risk])
+        for key, risk in labels.items()
+    ]
+    return labelled + [
+        (path, split, "") for key, path in pictures.items() if key not in labels
+    ]
 
-    Args:
-        card: The card, classes (normal, diseased).
-        folder: Holds images and CSVs in any of the published arrangements.
+
+def read_fundus(card: Card, folder: Path) -> tuple[pd.DataFrame, list[Sentence]]:
+    """Join images and label rows of RFMiD, in any of the published arrangements.
 
     Returns:
-        The readers' table. A label row without its image stays as a row whose
-        file does not exist and an image without a label row as one with the label
-        "": the audit lists both as unusable. The card comes back with notes.
+        The table of `readers.read` and what was found. A label row without its
+        image stays as a row whose file does not exist and an image without a label
+        row as one with the label "": the audit lists both as unusable.
 
     Raises:
         DataError: No images, no label files, or wrong ones.
     """
-    listing = list_files(folder)
-    images: dict[str, dict[str, str]] = {}
+    names, others = list_files(folder)
+    images: dict[str, dict[str, str]] = {split: {} for split in LABELS.values()}
     outside = []
-    for path in listing.images:
-        split = _split_of(path)
-        stem = path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        if split and stem not in images.setdefault(split, {}):
+    for path in names:
+        split, stem = _split_of(path), path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        if split and stem not in images[split]:
             images[split][stem] = path
         else:
             outside.append(path)
     files: dict[str, str] = {}
-    for path in listing.others:
+    for path in others:
         if found := LABEL_FILE.search(path):
             files.setdefault(LABELS[found[1].lower()], path)
-    absent = [
-        name
-        for name, split in (("Training", "train"), ("Test", "test"))
-        if not images.get(split)
-    ]
-    if absent or not {"train", "test"} <= set(files):
+    if not (images["train"] and images["test"] and {"train", "test"} <= set(files)):
         raise DataError(
             f"{str(folder)!r} does not look like {card.name!r}: expected "
             "Training_Set/Training, Evaluation_Set/Validation and Test_Set/Test with "
@@ -119,37 +111,20 @@ def read_fundus(card: Card, folder: Path) -> tuple[pd.DataFrame, Card]:
         )
     rows, notes = [], []
     if outside:
-        notes.append(
-            Note(
-                f"{len(outside)} images outside the published folders, or a second "
-                f"time under one ID, were passed over, the first: {outside[0]}.",
-                f"略過 {len(outside)} 張不在公開資料夾內或編號重複的影像，"
-                f"第一張：{outside[0]}。",
-            )
+        text = N_(
+            "{count} images outside the published folders, or a second time under one "
+            "ID, were passed over, the first: {first}."
         )
-    for split in ("train", "val", "test"):
-        pictures = images.get(split, {})
-        if split not in files:
-            rows += [(path, split, "") for path in pictures.values()]
-            continue
-        labels = read_labels(folder / files[split])
-        home = next(iter(pictures.values()), f"{split}/x").rsplit("/", 1)[0]
-        for key, risk in labels.items():
-            path = pictures.get(key, f"{home}/{key}.png")
-            rows.append((path, split, card.classes[risk]))
-        rows += [
-            (path, split, "") for key, path in pictures.items() if key not in labels
-        ]
+        notes.append(Sentence(text, count=len(outside), first=outside[0]))
+    text = N_(
+        "{file}: {lost} label rows have no image and {extra} images have no label row."
+    )
+    for split, pictures in images.items():
+        file = files.get(split)
+        labels = read_labels(folder / file) if file else {}
+        rows += _join(pictures, labels, split, card.classes)
         lost, extra = len(labels.keys() - pictures), len(pictures.keys() - labels)
-        if lost or extra:
-            notes.append(
-                Note(
-                    f"{files[split]}: {lost} label rows have no image and {extra} "
-                    "images have no label row.",
-                    f"{files[split]}：{lost} 列標籤沒有對應影像，"
-                    f"{extra} 張影像沒有標籤。",
-                )
-            )
+        if file and (lost or extra):
+            notes.append(Sentence(text, file=file, lost=lost, extra=extra))
     table = pd.DataFrame(rows, columns=["image", "split", "label"])
-    table = table.assign(group="", alternative="", subtype="")
-    return table, replace(card, notes=(*card.notes, *notes))
+    return table.assign(group="", alternative="", subtype=""), notes

@@ -6,19 +6,18 @@ import numpy as np
 import pandas as pd
 
 from lightbox.base.errors import DataError
-from lightbox.data.cards import Note
+from lightbox.base.words import N_
+from lightbox.data.cards import Sentence
 from lightbox.data.inspection import WIDEST, interval_width
 
+VAL_FRACTION = 0.15  # wanted, of all images
+TEST_FRACTION = 0.15  # wanted, where no test is published
 ATTEMPTS = 20  # shuffles of the groups before a split is called impossible
 GOOD_FIT = 0.3  # a fold this near to the wanted size and class shares is taken
 
 
 def _inseparable(table: pd.DataFrame, by: str) -> np.ndarray:
-    """Number what must stay on one side: a group, and byte-identical files.
-
-    Returns:
-        Component number of each row, (N,) int.
-    """
+    """Number what must stay on one side, (N,) int: a group, byte-identical files."""
     # Imported where it is used, as is scikit-learn: the two take seconds, and sets
     # whose splits are published need neither.
     from scipy.sparse import coo_array
@@ -42,8 +41,8 @@ def _hold_out(
     """Choose one fold of a stratified group k-fold that holds every class.
 
     Returns:
-        Mask (N,) of the fold, or None where no fold has every class inside and
-        outside in `ATTEMPTS` shuffles.
+        Mask (N,) of the fold, or None where `ATTEMPTS` shuffles give none that has
+        every class inside and outside.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -73,20 +72,11 @@ def _hold_out(
 
 
 def _carve(
-    table: pd.DataFrame,
-    part: np.ndarray,
-    *,
-    name: str,
-    fraction: float,
-    seed: int,
-    by: str,
+    table: pd.DataFrame, *, name: str, fraction: float, seed: int, by: str
 ) -> np.ndarray:
-    """Turn a fold of the rows in `part` into the split `name`.
-
-    Returns:
-        Mask over the whole table, (N,) bool.
-    """
-    rows = table[part]
+    """Choose the rows of train, of all of `table`, that become the split `name`."""
+    part = np.flatnonzero(table["split"] == "train")
+    rows = table.iloc[part]
     groups = _inseparable(rows, by)
     labels = rows["label"].to_numpy(dtype=object)
     # Few members make scikit-learn warn; presence of each class is checked here.
@@ -95,37 +85,72 @@ def _carve(
         fold = _hold_out(labels, groups, fraction=fraction, seed=seed)
     if fold is None:
         spread = pd.Series(groups).groupby(labels).nunique()
-        rare = spread.idxmin()
         raise DataError(
-            f"no {name} split can hold every class: {rare!r} comes from "
+            f"no {name} split can hold every class: {spread.idxmin()!r} comes from "
             f"{spread.min()} group(s) (patients, slides or single images) of "
             f"{len(np.unique(groups))}. Add images, drop that class, or split by image "
             "(then patients or slides are shared)"
         )
     mask = np.zeros(len(table), dtype=bool)
-    mask[np.flatnonzero(part)[fold]] = True
+    mask[part[fold]] = True
     return mask
 
 
-def _check_classes(table: pd.DataFrame, classes: tuple[str, ...]) -> None:
-    for split in ("train", "val", "test"):
-        present = set(table.loc[table["split"] == split, "label"])
-        if missing := [name for name in classes if name not in present]:
-            raise DataError(
-                f"the {split} split has no usable image of {', '.join(missing)}: "
-                "every class must be in every split"
-            )
+def _make_test(
+    table: pd.DataFrame, how: Sentence, seed: int, by: str
+) -> tuple[pd.DataFrame, Sentence]:
+    """Take test from a set that publishes none."""
+    mask = _carve(table, name="test", fraction=TEST_FRACTION, seed=seed, by=by)
+    text = N_(
+        "No test split is published: {test:,} of {total:,} images became test "
+        "({percent:.1f}%; stratified, {how}, seed {seed})."
+    )
+    numbers = {"test": mask.sum(), "total": len(table), "percent": 100 * mask.mean()}
+    note = Sentence(text, how=how, seed=seed, **numbers)
+    return table.assign(split=table["split"].mask(mask, "test")), note
+
+
+def _make_val(
+    table: pd.DataFrame, how: Sentence, seed: int, by: str, fraction: float
+) -> tuple[pd.DataFrame, Sentence]:
+    """Take val from train in place of a published one that is too small, or of none."""
+    old, train = (int((table["split"] == name).sum()) for name in ("val", "train"))
+    try:
+        mask = _carve(table, name="val", fraction=fraction, seed=seed, by=by)
+    except DataError:
+        if not old:
+            raise
+        mask = np.zeros(len(table), dtype=bool)  # the published one is kept
+    new, width = int(mask.sum()), interval_width(old) * 100
+    if new <= old:
+        text = N_(
+            "The published val split of {old} images is kept although its interval is "
+            "{width:.0f} points wide: train holds no larger one."
+        )
+        return table, Sentence(text, old=old, width=width)
+    text = (
+        N_(
+            "The published val split of {old} images is too small to select on (at "
+            "90 % accuracy its 95 % interval is {width:.0f} points wide) and was set "
+            "aside: {new:,} of the {train:,} train images became val, {left:,} stay "
+            "train (stratified, {how}, seed {seed}; interval {narrow:.1f} points)."
+        )
+        if old
+        else N_(
+            "No val split is published: {new:,} of the {train:,} train images became "
+            "val, {left:,} stay train (stratified, {how}, seed {seed}; interval "
+            "{narrow:.1f} points)."
+        )
+    )
+    numbers = {"old": old, "new": new, "train": train, "left": train - new}
+    widths = {"width": width, "narrow": interval_width(new) * 100}
+    kept = table[table["split"] != "val"].assign(split=table["split"].mask(mask, "val"))
+    return kept, Sentence(text, how=how, seed=seed, **numbers, **widths)
 
 
 def assign_splits(
-    table: pd.DataFrame,
-    *,
-    seed: int,
-    val_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    classes: tuple[str, ...],
-    by: str = "group",
-) -> tuple[pd.DataFrame, list[Note]]:
+    table: pd.DataFrame, *, seed: int, classes: tuple[str, ...], by: str = "group"
+) -> tuple[pd.DataFrame, list[Sentence]]:
     """Keep published splits; make what is missing or too small from train.
 
     A val set is too small when its interval at 90 % accuracy is wider than 10
@@ -138,8 +163,6 @@ def assign_splits(
         table: Rows with `image`, `split`, `label`, `group`, and `sha256` where
             it is known, in any order.
         seed: Decides the folds, together with nothing else.
-        val_fraction: Wanted share of val, 0 to 1.
-        test_fraction: Wanted share of test where none is published, 0 to 1.
         classes: Every class, each of which must be in every split.
         by: `group` keeps groups on one side, `image` ignores them.
 
@@ -154,86 +177,35 @@ def assign_splits(
     size and class shares is taken rather than the first.
     """
     table = table.sort_values("image", ignore_index=True)
-    split = table["split"].to_numpy(dtype=object).copy()
-    notes: list[Note] = []
-    published = set(split) - {""}
+    notes, fraction = [], VAL_FRACTION
+    published = set(table["split"]) - {""}
     if published and "train" not in published:
         raise DataError(
             f"there is a folder for {' and '.join(sorted(published))} but none for "
             "train: name it 'train'"
         )
     if not published:
-        split[:] = "train"
-    options = {"seed": seed, "fraction": test_fraction, "by": by}
-    how, how_zh = "every image on its own", "每張影像各自獨立"
+        table["split"] = "train"
+    how = Sentence(N_("every image on its own"))
     if (table["group"] != "").any():
-        how, how_zh = "grouped by patient or slide", "依病人或切片分組"
-        if by == "image":
-            how, how_zh = "patients or slides shared", "病人或切片跨子集共用"
-    total = len(table)
-    if "test" not in published:
-        mask = _carve(table, split == "train", name="test", **options)
-        split[mask] = "test"
-        notes.append(
-            Note(
-                f"No test split is published: {mask.sum():,} of {total:,} images "
-                f"became test ({mask.mean():.1%}; stratified, {how}, seed {seed}).",
-                f"沒有公開的測試集：{total:,} 張影像中的 {mask.sum():,} 張作為測試集"
-                f"（{mask.mean():.1%}；分層抽樣，{how_zh}，種子 {seed}）。",
-            )
+        shared = by == "image"
+        how = Sentence(
+            N_("patients or slides shared")
+            if shared
+            else N_("grouped by patient or slide")
         )
-        val_fraction = val_fraction / (1 - test_fraction)
-    old = int((split == "val").sum())
-    if interval_width(old) > WIDEST:
-        part = split == "train"
-        options = {"seed": seed, "fraction": val_fraction, "by": by}
-        try:
-            mask = _carve(table, part, name="val", **options)
-        except DataError:
-            if not old:
-                raise
-            mask = np.zeros(len(table), dtype=bool)  # the published one is kept
-        new = int(mask.sum())
-        if new > old:
-            set_aside = split == "val"
-            split[mask] = "val"
-            table, split = table[~set_aside], split[~set_aside]
-            notes.append(_val_note(old, new, int(part.sum()), (how, how_zh, seed)))
-        else:
-            width = interval_width(old) * 100
-            notes.append(
-                Note(
-                    f"The published val split of {old} images is kept although its "
-                    f"interval is {width:.0f} points wide: train holds no larger one.",
-                    f"保留公開的 {old} 張驗證影像（區間寬 {width:.0f} 個百分點）："
-                    "訓練集無法分出更大的驗證集。",
-                )
+    if "test" not in published:
+        table, note = _make_test(table, how, seed, by)
+        notes.append(note)
+        fraction = VAL_FRACTION / (1 - TEST_FRACTION)
+    if interval_width(int((table["split"] == "val").sum())) > WIDEST:
+        table, note = _make_val(table, how, seed, by, fraction)
+        notes.append(note)
+    for split in ("train", "val", "test"):
+        present = set(table.loc[table["split"] == split, "label"])
+        if missing := [name for name in classes if name not in present]:
+            raise DataError(
+                f"the {split} split has no usable image of {', '.join(missing)}: "
+                "every class must be in every split"
             )
-    table = table.assign(split=split).reset_index(drop=True)
-    _check_classes(table, classes)
-    return table, notes
-
-
-def _val_note(old: int, new: int, train: int, how: tuple[str, str, int]) -> Note:
-    """Say that, why and by what val was replaced."""
-    width, narrow = interval_width(old) * 100, interval_width(new) * 100
-    why = (
-        f"The published val split of {old} images is too small to select on (at 90 % "
-        f"accuracy its 95 % interval is {width:.0f} points wide) and was set aside"
-        if old
-        else "No val split is published"
-    )
-    why_zh = (
-        f"公開的驗證集只有 {old} 張，不足以用來選擇模型（準確率 90 % 時 95 % 區間寬達 "
-        f"{width:.0f} 個百分點），故不採用"
-        if old
-        else "沒有公開的驗證集"
-    )
-    return Note(
-        f"{why}: {new:,} of the {train:,} train images became val, {train - new:,} "
-        f"stay train (stratified, {how[0]}, seed {how[2]}; interval {narrow:.1f} "
-        "points).",
-        f"{why_zh}：{train:,} 張訓練影像中的 {new:,} 張改作驗證集，{train - new:,} 張"
-        f"留作訓練（分層抽樣，{how[1]}，種子 {how[2]}；區間寬 {narrow:.1f} "
-        "個百分點）。",
-    )
+    return table.reset_index(drop=True), notes

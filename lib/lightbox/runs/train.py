@@ -16,6 +16,7 @@ from lightbox.base import paths
 from lightbox.base.errors import ParameterError
 from lightbox.base.files import StoreError
 from lightbox.base.progress import Progress
+from lightbox.base.words import said_in
 from lightbox.data.dataset import Dataset
 from lightbox.networks import anatomy, models
 from lightbox.networks.freezing import (
@@ -366,5 +367,5 @@ def _data(dataset: Dataset) -> DataRecord:
             split: {name: int(counts.get((split, name), 0)) for name in dataset.classes}
             for split in ("train", "val", "test")
         },
-        notes=tuple(dataset.notes),
+        notes=tuple(said_in("en", dataset.notes)),  # whatever the reader's language
     )

@@ -1,6 +1,12 @@
-"""Chest radiographs in the layout of the Kermany set: NORMAL or PNEUMONIA."""
+"""Chest radiographs in the layout of the Kermany set: NORMAL or PNEUMONIA.
+
+Each part of the body is a field (H, W) over `u`, sideways from the spine, and `v`,
+downwards from the middle of the chest, 1 being about the chest's half-width. What is
+drawn from the random stream `patient` all images of a patient share.
+"""
 
 import math
+from collections import Counter
 
 import numpy as np
 from PIL import Image
@@ -9,6 +15,7 @@ from lightbox.data.phantoms.drawing import (
     Canvas,
     Field,
     Item,
+    Rng,
     grid,
     noise,
     resize,
@@ -16,20 +23,8 @@ from lightbox.data.phantoms.drawing import (
 )
 
 
-def draw_lungs(
-    u: Field, v: Field, patient: np.random.Generator, image: np.random.Generator
-) -> tuple[Field, Field]:
-    """Place the lungs above the diaphragm.
-
-    Args:
-        u: (H, W), sideways from the spine, 1 about the chest's half-width.
-        v: (H, W), downwards from the middle of the chest, same unit.
-        patient: Random stream of the patient.
-        image: Random stream of the image.
-
-    Returns:
-        The lungs' mask and the abdomen's, (H, W) each, in [0, 1].
-    """
+def draw_lungs(u: Field, v: Field, patient: Rng, image: Rng) -> tuple[Field, Field]:
+    """Return the masks of the lungs and of the abdomen below them, [0, 1]."""
     top = patient.normal(-0.80, 0.03)
     wide = patient.normal(0.80, 0.025)
     breath = image.normal(0.0, 0.06)  # inspiration moves the diaphragm
@@ -50,20 +45,8 @@ def draw_lungs(
     return air, below
 
 
-def draw_body(
-    u: Field, v: Field, patient: np.random.Generator, image: np.random.Generator
-) -> Field:
-    """Outline the soft tissue: trunk, arms, neck and chin.
-
-    Args:
-        u: (H, W), sideways from the spine, 1 about the chest's half-width.
-        v: (H, W), downwards from the middle of the chest, same unit.
-        patient: Random stream of the patient.
-        image: Random stream of the image.
-
-    Returns:
-        (H, W) thickness, about 1 in the trunk.
-    """
+def draw_body(u: Field, v: Field, patient: Rng, image: Rng) -> Field:
+    """Return the thickness of trunk, arms, neck and chin, about 1 in the trunk."""
     waist = patient.normal(0.90, 0.025) + patient.uniform(0.0, 0.06)
     edge = waist + 0.05 * np.sin(2.2 * v + 0.5)
     p = np.abs(u)
@@ -88,18 +71,8 @@ def draw_body(
     return np.maximum(tissue, 1.15 * step((1 - chin) / 0.1))
 
 
-def draw_bones(u: Field, v: Field, air: Field, patient: np.random.Generator) -> Field:
-    """Draw spine, ribs and collar bones.
-
-    Args:
-        u: (H, W), sideways from the spine, 1 about the chest's half-width.
-        v: (H, W), downwards from the middle of the chest, same unit.
-        air: (H, W) the lungs' mask.
-        patient: Random stream of the patient.
-
-    Returns:
-        (H, W) attenuation on top of the soft tissue.
-    """
+def draw_bones(u: Field, v: Field, air: Field, patient: Rng) -> Field:
+    """Return what spine, ribs and collar bones attenuate on top of the soft tissue."""
     gap = patient.normal(0.150, 0.008)
     shift = patient.uniform(0, 1)
     p = np.abs(u)
@@ -117,17 +90,8 @@ def draw_bones(u: Field, v: Field, air: Field, patient: np.random.Generator) -> 
     return spine + ribs * cage + collar
 
 
-def draw_heart(u: Field, v: Field, patient: np.random.Generator) -> Field:
-    """Place the heart and the great vessels.
-
-    Args:
-        u: (H, W), sideways from the spine, 1 about the chest's half-width.
-        v: (H, W), downwards from the middle of the chest, same unit.
-        patient: Random stream of the patient.
-
-    Returns:
-        (H, W) mask in [0, 1].
-    """
+def draw_heart(u: Field, v: Field, patient: Rng) -> Field:
+    """Return the mask of the heart and the great vessels, [0, 1]."""
     size = patient.normal(1.0, 0.09)
     du, dv = u - 0.12, v - 0.22
     tilt = patient.normal(0.75, 0.1)
@@ -139,17 +103,8 @@ def draw_heart(u: Field, v: Field, patient: np.random.Generator) -> Field:
     return np.maximum(muscle, 0.9 * step((1 - arch) / 0.15))
 
 
-def markings(u: Field, v: Field, image: np.random.Generator) -> Field:
-    """Draw the texture of the lungs' vessels, strongest at the hila.
-
-    Args:
-        u: (H, W), sideways from the spine, 1 about the chest's half-width.
-        v: (H, W), downwards from the middle of the chest, same unit.
-        image: Random stream of the image.
-
-    Returns:
-        (H, W) attenuation inside the lungs.
-    """
+def markings(u: Field, v: Field, image: Rng) -> Field:
+    """Return what the lungs' vessels attenuate, strongest at the hila."""
     reach = np.hypot((np.abs(u) - 0.22) / 0.28, (v + 0.02) / 0.32)
     web = (
         np.abs(noise(image, u.shape, 5)) * 0.6
@@ -159,18 +114,8 @@ def markings(u: Field, v: Field, image: np.random.Generator) -> Field:
     return (0.05 + 0.14 * image.uniform(0.6, 1.3) * near) * web + 0.10 * near
 
 
-def pneumonia(kind: str, u: Field, v: Field, image: np.random.Generator) -> Field:
-    """Draw an opacity: lobar or patchy if bacterial, diffuse if viral.
-
-    Args:
-        kind: `bacteria` or `virus`.
-        u: (H, W), sideways from the spine, 1 about the chest's half-width.
-        v: (H, W), downwards from the middle of the chest, same unit.
-        image: Random stream of the image.
-
-    Returns:
-        (H, W) attenuation inside the lungs.
-    """
+def pneumonia(kind: str, u: Field, v: Field, image: Rng) -> Field:
+    """Return an opacity's attenuation: lobar or patchy (bacteria), diffuse (virus)."""
     rough = noise(image, u.shape, 9)
     fine = noise(image, u.shape, 3.5)
     if kind == "virus":
@@ -194,91 +139,73 @@ def pneumonia(kind: str, u: Field, v: Field, image: np.random.Generator) -> Fiel
     return np.clip(solid, 0, None) * image.uniform(0.70, 1.1)
 
 
-def _side(image: np.random.Generator) -> int:
+def _side(image: Rng) -> int:
     """Choose left (-1) or right (1); a plain int keeps arrays float32."""
     return 1 - 2 * int(image.integers(2))
 
 
-# Per kind: class folder, file name, and (split, images, images per patient) in
-# the order in which the numbers are given out. Proportions, images per patient
-# and the overlap of bare numbers follow the published set: bacterial and viral
-# patients are counted apart, so `person12` in train and in test are two people.
+# Class folder and file name.
 KINDS = {
-    "IM": (
-        "NORMAL",
-        "IM-{n:04d}-0001{more}",
-        (("test", 35, 1.06), ("train", 153, 1.15)),
-    ),
-    "NORMAL2-IM": (
-        "NORMAL",
-        "NORMAL2-IM-{n:04d}-0001{more}",
-        (("test", 82, 1.03), ("train", 185, 1.07), ("val", 8, 1.0)),
-    ),
-    "bacteria": (
-        "PNEUMONIA",
-        "person{n}_bacteria_{k}",
-        (("train", 625, 1.87), ("test", 121, 3.0), ("val", 8, 1.0)),
-    ),
-    "virus": (
-        "PNEUMONIA",
-        "person{n}_virus_{k}",
-        (("test", 74, 1.17), ("train", 337, 1.23)),
-    ),
+    "IM": ("NORMAL", "IM-{n:04d}-0001{more}"),
+    "NORMAL2-IM": ("NORMAL", "NORMAL2-IM-{n:04d}-0001{more}"),
+    "bacteria": ("PNEUMONIA", "person{n}_bacteria_{k}"),
+    "virus": ("PNEUMONIA", "person{n}_virus_{k}"),
 }
+# Kind, split, images, images per patient, in the order in which the numbers are
+# given out. Proportions, images per patient and the overlap of bare numbers follow
+# the published set: bacterial and viral patients are counted apart, so `person12`
+# in train and in test are two people.
+COUNTS = (
+    ("IM", "test", 35, 1.06),
+    ("IM", "train", 153, 1.15),
+    ("NORMAL2-IM", "test", 82, 1.03),
+    ("NORMAL2-IM", "train", 185, 1.07),
+    ("NORMAL2-IM", "val", 8, 1.0),
+    ("bacteria", "train", 625, 1.87),
+    ("bacteria", "test", 121, 3.0),
+    ("bacteria", "val", 8, 1.0),
+    ("virus", "test", 74, 1.17),
+    ("virus", "train", 337, 1.23),
+)
 DUPLICATES_PER_IMAGE = 1 / 150  # byte-identical pairs, train and test
 WORK_WIDTH = 128  # pixels; drawn at this width, then resampled
 
 
-def plan(rng: np.random.Generator, scale: float) -> list[Item]:
-    """Lay out patients and files.
-
-    Args:
-        rng: Source of randomness.
-        scale: Multiplies the images of train and test; val always has 8 + 8.
+def plan(rng: Rng, scale: float) -> list[Item]:
+    """Lay out patients and files; val always has 8 + 8 images.
 
     Returns:
         The images to draw; `spec` is (kind,), `subject` the patient.
     """
     items: list[Item] = []
-    patient = 0
-    for kind, (label, name, splits) in KINDS.items():
-        number, image = 0, 0
-        for split, count, per_patient in splits:
-            left = count if split == "val" else max(round(count * scale), 1)
-            copies = 0 if split == "val" else round(left * DUPLICATES_PER_IMAGE)
-            while left:
-                number += 1 + (rng.random() < 0.1)  # some numbers are missing
-                patient += 1
-                images = min(1 + rng.poisson(per_patient - 1), left)
-                left -= images
-                first = len(items)
-                for nth in range(images):
-                    image += 1
-                    more = f"-{nth + 1:04d}" if nth else ""
-                    stem = name.format(n=number, k=image, more=more)
-                    stream = len(items)
-                    if copies and nth == 1:
-                        stream, copies = first, copies - 1
-                    path = f"{split}/{label}/{stem}.jpeg"
-                    items.append(Item(path, stream, patient, (kind,)))
+    patient, numbers, drawn = 0, Counter(), Counter()
+    for kind, split, count, per_patient in COUNTS:
+        label, name = KINDS[kind]
+        left = count if split == "val" else max(round(count * scale), 1)
+        copies = 0 if split == "val" else round(left * DUPLICATES_PER_IMAGE)
+        while left:
+            numbers[kind] += 1 + (rng.random() < 0.1)  # some numbers are missing
+            patient += 1
+            images = min(1 + rng.poisson(per_patient - 1), left)
+            left -= images
+            first = len(items)
+            for nth in range(images):
+                drawn[kind] += 1
+                more = f"-{nth + 1:04d}" if nth else ""
+                stem = name.format(n=numbers[kind], k=drawn[kind], more=more)
+                stream = len(items)
+                if copies and nth == 1:
+                    stream, copies = first, copies - 1
+                path = f"{split}/{label}/{stem}.jpeg"
+                items.append(Item(path, stream, patient, (kind,)))
     return items
 
 
-def draw(
-    item: Item, subject: np.random.Generator, rng: np.random.Generator
-) -> Image.Image:
-    """Draw one frontal radiograph.
+def draw(item: Item, subject: Rng, rng: Rng) -> Image.Image:
+    """Draw one frontal radiograph of mode L, 160 to 224 px wide, of varying aspect.
 
     Anatomy (proportions, heart, ribs) belongs to the patient; position,
     inspiration, exposure, grain and the disease belong to the image.
-
-    Args:
-        item: What to draw.
-        subject: The patient's random stream.
-        rng: The image's random stream.
-
-    Returns:
-        Mode L, 160 to 224 px wide, of varying aspect.
     """
     width = int(rng.integers(160, 225))
     height = int(np.clip(width * rng.uniform(0.72, 1.0), 160, 224))
@@ -310,9 +237,7 @@ def draw(
     return _expose(shade, (height, width), rng)
 
 
-def _expose(
-    shade: Field, size: tuple[int, int], rng: np.random.Generator
-) -> Image.Image:
+def _expose(shade: Field, size: tuple[int, int], rng: Rng) -> Image.Image:
     """Turn shade in [0, 1] into a film: marker, leads, exposure, grain."""
     extras = Canvas(shade.shape)
     h, w = shade.shape

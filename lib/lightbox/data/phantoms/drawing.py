@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-Field = NDArray[np.float32]
+Field = NDArray[np.float32]  # (H, W) unless said otherwise
+Rng = np.random.Generator
 
 # TIFF tiles stay uncompressed like the published ones; PNG at level 1 because
 # grain does not compress and the level is paid in time.
@@ -39,55 +40,30 @@ class Item:
 
 
 def save(image: Image.Image, path: Path) -> None:
-    """Write an image in the format that its suffix names.
-
-    Args:
-        image: The picture.
-        path: Target file; its folder exists.
-    """
+    """Write an image in the format that its suffix names."""
     image.save(path, **ENCODING[path.suffix])
 
 
 def step(x: Field) -> Field:
-    """Rise smoothly from 0 to 1 while `x` goes from -1 to 1.
-
-    Args:
-        x: Signed distance from an edge in units of its half-width, any shape.
-
-    Returns:
-        Smoothstep of `x`, same shape, in [0, 1].
-    """
+    """Rise smoothly from 0 to 1 while `x` goes from -1 to 1: smoothstep."""
     t = np.clip(x * 0.5 + 0.5, 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def resize(field: Field, shape: tuple[int, int]) -> Field:
-    """Resample a field with bicubic interpolation.
-
-    Args:
-        field: (H, W), any range.
-        shape: New (H, W).
-
-    Returns:
-        The field at the new shape, float32.
-    """
+    """Resample a field (H, W) of any range with bicubic interpolation, float32."""
     source = Image.fromarray(np.asarray(field, np.float32))
     return np.asarray(source.resize(shape[::-1], Image.Resampling.BICUBIC))
 
 
-def noise(
-    rng: np.random.Generator, shape: tuple[int, int], cell: float, stretch: float = 1.0
-) -> Field:
-    """Draw smooth Gaussian noise.
+def noise(rng: Rng, shape: tuple[int, int], cell: float, stretch: float = 1.0) -> Field:
+    """Draw smooth Gaussian noise of about zero mean and unit variance, float32.
 
     Args:
         rng: Source of randomness.
         shape: (H, W) in pixels.
         cell: Grain size in pixels.
         stretch: How much longer the grain is along x than along y.
-
-    Returns:
-        (H, W) float32 of about zero mean and unit variance.
     """
     rows = int(shape[0] / cell) + 3
     columns = int(shape[1] / (cell * stretch)) + 3
@@ -98,9 +74,6 @@ def noise(
 
 def grid(shape: tuple[int, int]) -> tuple[Field, Field]:
     """Return centred pixel coordinates, one unit being half the image's height.
-
-    Args:
-        shape: (H, W) in pixels.
 
     Returns:
         `y` (H, 1) in [-1, 1] downwards and `x` (1, W) rightwards, float32.
@@ -114,8 +87,7 @@ def grid(shape: tuple[int, int]) -> tuple[Field, Field]:
 class Canvas:
     """Hard shapes drawn at twice the resolution and averaged down.
 
-    Args:
-        shape: (H, W) in pixels of the result.
+    Points are (N, 2) as x, y, and widths, in pixels of the result; levels in [0, 1].
     """
 
     def __init__(self, shape: tuple[int, int]):
@@ -123,22 +95,11 @@ class Canvas:
         self._draw = ImageDraw.Draw(self._image)
 
     def polygon(self, points: NDArray[Any], value: float = 1.0) -> None:
-        """Fill a closed outline.
-
-        Args:
-            points: (N, 2) corners as x, y in pixels of the result.
-            value: Level in [0, 1].
-        """
+        """Fill a closed outline."""
         self._draw.polygon((points * 2).ravel().tolist(), fill=round(value * 255))
 
     def stroke(self, points: NDArray[Any], width: float, value: float = 1.0) -> None:
-        """Draw a line through points.
-
-        Args:
-            points: (N, 2) as x, y in pixels of the result.
-            width: Line width in pixels of the result.
-            value: Level in [0, 1].
-        """
+        """Draw a line through points."""
         flat = (points * 2).ravel().tolist()
         thick = max(round(width * 2), 1)
         self._draw.line(flat, fill=round(value * 255), width=thick, joint="curve")
@@ -149,13 +110,13 @@ class Canvas:
 
 
 def blob(
-    rng: np.random.Generator,
+    rng: Rng,
     centre: tuple[float, float],
     radii: tuple[float, float],
     angle: float,
     ragged: float = 0.1,
 ) -> NDArray[Any]:
-    """Outline an ellipse with a wavy edge.
+    """Outline an ellipse with a wavy edge, (16, 2) corners as x, y in pixels.
 
     Args:
         rng: Source of randomness.
@@ -163,9 +124,6 @@ def blob(
         radii: Half-axes in pixels.
         angle: Direction of the first axis, radians.
         ragged: Amplitude of the waves as a fraction of the radius.
-
-    Returns:
-        (16, 2) corners as x, y in pixels.
     """
     turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     wave = 1 + ragged * np.sin(turn * rng.integers(2, 5) + rng.uniform(0, 6.28))

@@ -1,13 +1,21 @@
 """Fundus photographs in the layout of RFMiD: healthy or with a risk of disease."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from lightbox.data.phantoms.drawing import Canvas, Field, Item, blob, grid, noise, step
+from lightbox.data.phantoms.drawing import (
+    Canvas,
+    Field,
+    Item,
+    Rng,
+    blob,
+    grid,
+    noise,
+    step,
+)
 
 
 @dataclass
@@ -40,16 +48,8 @@ def _blend(picture: Field, mask: Field, colour: tuple[float, float, float]) -> N
     picture += mask * (np.asarray(colour, np.float32)[:, None, None] - picture)
 
 
-def paint(eye: Eye, rng: np.random.Generator) -> Field:
-    """Colour the background, macula, disc, vessels and lesions.
-
-    Args:
-        eye: What is to be seen.
-        rng: Source of randomness.
-
-    Returns:
-        (3, H, W) red, green, blue, about [0, 1].
-    """
+def paint(eye: Eye, rng: Rng) -> Field:
+    """Colour background, macula, disc, vessels and lesions: (3, H, W), about [0, 1]."""
     y, x = grid(eye.shape)
     pigment = rng.uniform(0, 1)
     base = np.array([0.82, 0.40 - 0.14 * pigment, 0.18 - 0.10 * pigment], np.float32)
@@ -85,7 +85,7 @@ def paint(eye: Eye, rng: np.random.Generator) -> Field:
     return picture
 
 
-def _vessels(eye: Eye, rng: np.random.Generator) -> Field:
+def _vessels(eye: Eye, rng: Rng) -> Field:
     """Draw the arcades that leave the disc and their branches, (H, W)."""
     canvas = Canvas(eye.shape)
     side = np.sign(eye.macula[0] - eye.disc[0])
@@ -128,82 +128,45 @@ def _taper(canvas: Canvas, points: np.ndarray, width: float, value: float) -> No
         canvas.stroke(points[part * third : last], width * share, value)
 
 
-def _spots(
-    eye: Eye,
-    rng: np.random.Generator,
-    canvas: Canvas,
-    number: tuple[int, int],
-    radius: tuple[float, float],
-    spread: float,
-    centre: np.ndarray | None = None,
-) -> None:
-    """Scatter round lesions around `centre` (the macula where None)."""
-    middle = eye.macula if centre is None else centre
-    for _ in range(rng.integers(*number)):
-        at = eye.pixels(middle + rng.normal(0, spread, 2))
-        r = rng.uniform(*radius, 2) * eye.shape[0] / 2
-        outline = blob(rng, (at[0], at[1]), (r[0], r[1]), rng.uniform(0, 3), 0.2)
-        canvas.polygon(outline, rng.uniform(0.7, 1.0))
-
-
-def _diabetic(eye: Eye, rng: np.random.Generator) -> None:
-    _spots(eye, rng, eye.blood, (6, 22), (0.015, 0.055), 0.38)
-    _spots(eye, rng, eye.pale, (4, 20), (0.012, 0.040), 0.26)
-
-
-def _macular(eye: Eye, rng: np.random.Generator) -> None:
-    _spots(eye, rng, eye.pale, (8, 20), (0.02, 0.06), 0.11)
-    _spots(eye, rng, eye.blood, (0, 3), (0.03, 0.10), 0.08)
-
-
-def _drusen(eye: Eye, rng: np.random.Generator) -> None:
-    _spots(eye, rng, eye.pale, (15, 40), (0.012, 0.032), 0.20)
-
-
-def _media_haze(eye: Eye, rng: np.random.Generator) -> None:
-    eye.haze = rng.uniform(0.55, 0.85)
-
-
-def _myopia(eye: Eye, rng: np.random.Generator) -> None:
-    eye.crescent, eye.tessellation = rng.uniform(0.6, 1.0), rng.uniform(0.5, 0.9)
-
-
-def _vein_occlusion(eye: Eye, rng: np.random.Generator) -> None:
-    up = rng.choice([-1, 1])
-    centre = (eye.disc + eye.macula) / 2 + [0, up * rng.uniform(0.3, 0.5)]
-    _spots(eye, rng, eye.blood, (15, 35), (0.02, 0.07), 0.15, centre)
-
-
-def _tessellation(eye: Eye, rng: np.random.Generator) -> None:
-    eye.tessellation = rng.uniform(0.8, 1.3)
-
-
-def _cupping(eye: Eye, rng: np.random.Generator) -> None:
-    eye.cup = rng.uniform(0.75, 0.95)
-
-
-def _serous(eye: Eye, rng: np.random.Generator) -> None:
-    eye.blister = rng.uniform(0.7, 1.0)
-
-
-def _swelling(eye: Eye, rng: np.random.Generator) -> None:
-    eye.swelling = rng.uniform(0.6, 1.0)
+def _show(eye: Eye, name: str, rng: Rng) -> None:
+    """Add a condition's signs to an eye."""
+    for attribute, bounds in SIGNS[name][1].items():
+        setattr(eye, attribute, rng.uniform(*bounds))
+    centre = eye.macula
+    if name == "BRVO":  # a vein is blocked above or below the macula
+        up = rng.choice([-1, 1])
+        centre = (eye.disc + eye.macula) / 2 + [0, up * rng.uniform(0.3, 0.5)]
+    for condition, colour, number, radius, spread in LESIONS:
+        for _ in range(rng.integers(*number) if condition == name else 0):
+            at = eye.pixels(centre + rng.normal(0, spread, 2))
+            r = rng.uniform(*radius, 2) * eye.shape[0] / 2
+            outline = blob(rng, (at[0], at[1]), (r[0], r[1]), rng.uniform(0, 3), 0.2)
+            getattr(eye, colour).polygon(outline, rng.uniform(0.7, 1.0))
 
 
 # Weight among the diseased (the commonest of RFMiD's training split that can be
-# drawn) and what the condition changes.
-SIGNS: dict[str, tuple[int, Callable[[Eye, np.random.Generator], None]]] = {
-    "DR": (376, _diabetic),
-    "MH": (317, _media_haze),
-    "ODC": (282, _cupping),
-    "TSLN": (186, _tessellation),
-    "DN": (138, _drusen),
-    "MYA": (101, _myopia),
-    "ARMD": (100, _macular),
-    "BRVO": (73, _vein_occlusion),
-    "ODE": (58, _swelling),
-    "CSR": (37, _serous),
+# drawn) and bounds of what the condition changes.
+SIGNS: dict[str, tuple[int, dict[str, tuple[float, float]]]] = {
+    "DR": (376, {}),
+    "MH": (317, {"haze": (0.55, 0.85)}),
+    "ODC": (282, {"cup": (0.75, 0.95)}),
+    "TSLN": (186, {"tessellation": (0.8, 1.3)}),
+    "DN": (138, {}),
+    "MYA": (101, {"crescent": (0.6, 1.0), "tessellation": (0.5, 0.9)}),
+    "ARMD": (100, {}),
+    "BRVO": (73, {}),
+    "ODE": (58, {"swelling": (0.6, 1.0)}),
+    "CSR": (37, {"blister": (0.7, 1.0)}),
 }
+# Round lesions: condition, colour, bounds of their number and radius, spread.
+LESIONS = (
+    ("DR", "blood", (6, 22), (0.015, 0.055), 0.38),
+    ("DR", "pale", (4, 20), (0.012, 0.040), 0.26),
+    ("DN", "pale", (15, 40), (0.012, 0.032), 0.20),
+    ("ARMD", "pale", (8, 20), (0.02, 0.06), 0.11),
+    ("ARMD", "blood", (0, 3), (0.03, 0.10), 0.08),
+    ("BRVO", "blood", (15, 35), (0.02, 0.07), 0.15),
+)
 
 # Split: folder of the images, label file, images.
 SPLITS = (
@@ -227,12 +190,8 @@ SIZES = ((268, 178, 0.74, 0.62), (536, 356, 0.10, 0.08), (256, 192, 0.16, 0.30))
 WORK_HEIGHT = 128  # pixels; drawn at this height, then resampled
 
 
-def plan(rng: np.random.Generator, scale: float) -> list[Item]:
+def plan(rng: Rng, scale: float) -> list[Item]:
     """Lay out splits, labels and sizes.
-
-    Args:
-        rng: Source of randomness.
-        scale: Multiplies the images per split.
 
     Returns:
         The images to draw; `spec` is (camera, condition, condition, ...), no
@@ -257,14 +216,7 @@ def plan(rng: np.random.Generator, scale: float) -> list[Item]:
 
 
 def tables(items: list[Item]) -> dict[str, str]:
-    """Write the label tables: ID, Disease_Risk, then the 45 conditions.
-
-    Args:
-        items: What `plan` gave.
-
-    Returns:
-        Path of each CSV to its text.
-    """
+    """Write the label tables (ID, Disease_Risk, the 45 conditions), by their path."""
     texts = {}
     for folder, path, _ in SPLITS:
         lines = [",".join(["ID", "Disease_Risk", *CONDITIONS])]
@@ -278,21 +230,11 @@ def tables(items: list[Item]) -> dict[str, str]:
     return texts
 
 
-def draw(
-    item: Item, subject: np.random.Generator, rng: np.random.Generator
-) -> Image.Image:
-    """Draw one fundus photograph.
+def draw(item: Item, subject: Rng, rng: Rng) -> Image.Image:
+    """Draw one RGB fundus photograph of one of the three `SIZES`.
 
     Colour cast and field of view belong to the camera; side, vessels,
     pigmentation, exposure, focus and the signs of disease to the image.
-
-    Args:
-        item: What to draw.
-        subject: The camera's random stream.
-        rng: The image's random stream.
-
-    Returns:
-        Mode RGB, of one of the three `SIZES`.
     """
     camera, *found = item.spec
     width, height = SIZES[camera][:2]
@@ -312,7 +254,7 @@ def draw(
         tessellation=rng.uniform(0.0, 0.25),
     )
     for name in found:
-        SIGNS[name][1](eye, rng)
+        _show(eye, name, rng)
     retina = paint(eye, rng)
 
     y, x = grid(shape)

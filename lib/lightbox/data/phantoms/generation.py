@@ -28,33 +28,22 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from filelock import FileLock
-from PIL import Image
 
 from lightbox.base.errors import DataError, did_you_mean
 from lightbox.base.progress import track
 from lightbox.data.phantoms import chest, fundus, histology
-from lightbox.data.phantoms.drawing import Item, save
+from lightbox.data.phantoms.drawing import Rng, save
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one set is made: its plan, one image of it, its label tables."""
-
-    plan: Callable[[np.random.Generator, float], list[Item]]
-    draw: Callable[[Item, np.random.Generator, np.random.Generator], Image.Image]
-    tables: Callable[[list[Item]], dict[str, str]] | None = None
-
-
+# Each has a `plan` of its items and a `draw` of one; `fundus` has label tables too.
 SETS = {
-    "phantom-chest": Recipe(chest.plan, chest.draw),
-    "phantom-histology": Recipe(histology.plan, histology.draw),
-    "phantom-fundus": Recipe(fundus.plan, fundus.draw, fundus.tables),
+    "phantom-chest": chest,
+    "phantom-histology": histology,
+    "phantom-fundus": fundus,
 }
 NAMES = tuple(SETS)
 MANIFEST = "phantom.json"
@@ -69,10 +58,9 @@ def generate(name: str, folder: Path, *, seed: int = 0, scale: float = 1.0) -> P
 
     Args:
         name: One of `NAMES`.
-        folder: Where the set goes; the folder itself gets the set's layout. A
-            generated set of another name, seed or scale there is replaced.
-        seed: Seed of every picture, 0 or more; the same seed gives the same
-            bytes, file by file.
+        folder: Where the set goes; a generated set of another name, seed or scale
+            there is replaced.
+        seed: 0 or more; the same seed gives the same bytes, file by file.
         scale: Multiplies the number of images, above 0 and at most 100.
 
     Returns:
@@ -127,22 +115,22 @@ def _count(folder: Path) -> int:
     return sum(p.is_file() and p.name != MANIFEST for p in folder.rglob("*"))
 
 
-def _write(recipe: Recipe, folder: Path, manifest: dict) -> None:
+def _write(kind: ModuleType, folder: Path, manifest: dict) -> None:
     """Draw every image beside `folder`, then move the whole into place."""
     name, seed = manifest["name"], manifest["seed"]
 
-    def stream(*key: int) -> np.random.Generator:
+    def stream(*key: int) -> Rng:
         entropy = [seed, NAMES.index(name), *key]
         return np.random.default_rng(np.random.SeedSequence(entropy))
 
-    items = recipe.plan(stream(0), manifest["scale"])
+    items = kind.plan(stream(0), manifest["scale"])
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        _make_folders(work, (item.path for item in items))
         for item in track(items, f"drawing {name}", len(items), "images"):
-            image = recipe.draw(item, stream(1, item.subject), stream(2, item.stream))
+            (work / item.path).parent.mkdir(parents=True, exist_ok=True)
+            image = kind.draw(item, stream(1, item.subject), stream(2, item.stream))
             save(image, work / item.path)
-        tables = recipe.tables(items) if recipe.tables else {}
+        tables = fundus.tables(items) if kind is fundus else {}
         for path, text in tables.items():
             (work / path).write_bytes(text.encode("utf-8-sig"))
         manifest = manifest | {"files": _count(work)}
@@ -154,9 +142,3 @@ def _write(recipe: Recipe, folder: Path, manifest: dict) -> None:
         work.rename(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _make_folders(root: Path, paths: Iterable[str]) -> None:
-    """Create every folder that the paths need."""
-    for parent in {str(Path(path).parent) for path in paths}:
-        (root / parent).mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from lightbox.data.phantoms.drawing import (
     Canvas,
     Field,
     Item,
+    Rng,
     blob,
     grid,
     noise,
@@ -19,12 +20,13 @@ from lightbox.data.phantoms.drawing import (
     step,
 )
 
+Stains = tuple[Field, Field]
 SIDE = 150  # pixels
 SHAPE = (SIDE, SIDE)
 
 
 def _nuclei(
-    rng: np.random.Generator,
+    rng: Rng,
     gap: float,
     radius: float,
     *,
@@ -32,7 +34,7 @@ def _nuclei(
     along: float | None = None,
     where: Field | None = None,
 ) -> Field:
-    """Scatter nuclei on a jittered lattice.
+    """Scatter nuclei on a jittered lattice, (H, W) in [0, 1].
 
     Args:
         rng: Source of randomness.
@@ -41,9 +43,6 @@ def _nuclei(
         long: Length over width.
         along: Direction of the long axes, radians; None for any.
         where: (H, W) chance of each place to keep its nucleus.
-
-    Returns:
-        (H, W) in [0, 1].
     """
     canvas = Canvas(SHAPE)
     lattice = np.arange(-gap / 2, SIDE + gap, gap)
@@ -61,23 +60,15 @@ def _nuclei(
     return canvas.field()
 
 
-def front(rng: np.random.Generator, share: float) -> Field:
-    """Draw the wavy border behind which a neighbouring tissue begins.
-
-    Args:
-        rng: Source of randomness.
-        share: Part of the tile behind the border, in [0, 1].
-
-    Returns:
-        (H, W) in [0, 1], 1 behind the border.
-    """
+def front(rng: Rng, share: float) -> Field:
+    """Return 1 behind the wavy border of a tissue that takes a share of the tile."""
     y, x = grid(SHAPE)
     angle = rng.uniform(0, 2 * math.pi)
     depth = x * math.cos(angle) + y * math.sin(angle) + 0.25 * noise(rng, SHAPE, 30)
     return step((depth - np.quantile(depth, 1 - share)) / 0.03)
 
 
-def _fibres(rng: np.random.Generator, angle: float, cell: float = 2.6) -> Field:
+def _fibres(rng: Rng, angle: float, cell: float = 2.6) -> Field:
     """Return wavy parallel fibres, (H, W) of about unit variance."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     bend = 6 * noise(rng, SHAPE, 60)
@@ -87,7 +78,7 @@ def _fibres(rng: np.random.Generator, angle: float, cell: float = 2.6) -> Field:
     return map_coordinates(sheet, [across, along], order=1, mode="grid-wrap") * 1.4
 
 
-def _cells(rng: np.random.Generator, gap: float) -> tuple[Field, Field]:
+def _cells(rng: Rng, gap: float) -> tuple[Field, Field]:
     """Return the depth inside round cells and a level per cell, (H, W) each.
 
     The depth is 0 on the walls between neighbours and grows inwards, pixels.
@@ -104,7 +95,7 @@ def _cells(rng: np.random.Generator, gap: float) -> tuple[Field, Field]:
     return depth, level.repeat(2, 0).repeat(2, 1)
 
 
-def _tumor(rng: np.random.Generator) -> tuple[Field, Field]:
+def _tumor(rng: Rng) -> Stains:
     crowd = np.clip(0.95 + 0.25 * noise(rng, SHAPE, 40), 0.3, 1)
     gap = rng.uniform(14, 19)
     nuclei = _nuclei(rng, gap, 0.40 * gap, long=1.35, where=crowd)
@@ -114,7 +105,7 @@ def _tumor(rng: np.random.Generator) -> tuple[Field, Field]:
     return blue, (0.42 + 0.08 * noise(rng, SHAPE, 6)) * (1 - 0.9 * gland)
 
 
-def _stroma(rng: np.random.Generator) -> tuple[Field, Field]:
+def _stroma(rng: Rng) -> Stains:
     angle = rng.uniform(0, 3.14)
     fibres = _fibres(rng, angle)
     nuclei = _nuclei(
@@ -125,7 +116,7 @@ def _stroma(rng: np.random.Generator) -> tuple[Field, Field]:
     return blue, np.clip(0.62 + 0.17 * fibres, 0.1, None) * (1 - 0.9 * cleft)
 
 
-def _complex(rng: np.random.Generator) -> tuple[Field, Field]:
+def _complex(rng: Rng) -> Stains:
     angle = rng.uniform(0, 3.14)
     fibres = _fibres(rng, angle, 3.5)
     crowd = np.clip(0.45 + 0.35 * noise(rng, SHAPE, 35), 0.05, 1)
@@ -136,7 +127,7 @@ def _complex(rng: np.random.Generator) -> tuple[Field, Field]:
     return blue, 0.5 + 0.12 * fibres
 
 
-def _lympho(rng: np.random.Generator) -> tuple[Field, Field]:
+def _lympho(rng: Rng) -> Stains:
     gap = rng.uniform(9.5, 12)
     crowd = np.clip(1.05 + 0.2 * noise(rng, SHAPE, 30), 0.4, 1)
     nuclei = _nuclei(rng, gap, 0.43 * gap, where=crowd)
@@ -145,7 +136,7 @@ def _lympho(rng: np.random.Generator) -> tuple[Field, Field]:
     return blue, 0.25 * open_ground + 0.1 * nuclei
 
 
-def _debris(rng: np.random.Generator) -> tuple[Field, Field]:
+def _debris(rng: Rng) -> Stains:
     ragged = _fibres(rng, rng.uniform(0, 3.14), 4.5)
     lumps = noise(rng, SHAPE, 28) + 0.5 * noise(rng, SHAPE, 9)
     solid = step((lumps + rng.uniform(-0.3, 0.9)) / 0.35)
@@ -154,7 +145,7 @@ def _debris(rng: np.random.Generator) -> tuple[Field, Field]:
     return blue, 0.05 + solid * (0.5 + 0.13 * ragged + 0.12 * noise(rng, SHAPE, 7))
 
 
-def _mucosa(rng: np.random.Generator) -> tuple[Field, Field]:
+def _mucosa(rng: Rng) -> Stains:
     depth, level = _cells(rng, rng.uniform(24, 36))
     goblet = step((depth - 2.6) / 1.2) * (level < rng.uniform(0.6, 0.95))
     web = np.abs(noise(rng, SHAPE, 3))
@@ -164,7 +155,7 @@ def _mucosa(rng: np.random.Generator) -> tuple[Field, Field]:
     return blue, 0.40 * wall + goblet * (0.10 + 0.07 * web)
 
 
-def _adipose(rng: np.random.Generator) -> tuple[Field, Field]:
+def _adipose(rng: Rng) -> Stains:
     depth, level = _cells(rng, rng.uniform(48, 85))
     wall = step((rng.uniform(1.2, 3.0) * (0.6 + level) - depth) / 1.2)
     fold = step((noise(rng, SHAPE, 40) - 1.5) / 0.15)
@@ -173,14 +164,14 @@ def _adipose(rng: np.random.Generator) -> tuple[Field, Field]:
     return blue, 0.01 + 0.20 * wall * (1 + 0.4 * noise(rng, SHAPE, 8)) + 0.08 * fold
 
 
-def _empty(rng: np.random.Generator) -> tuple[Field, Field]:
+def _empty(rng: Rng) -> Stains:
     specks = _nuclei(rng, 45, 1.3, where=np.full(SHAPE, 0.25))
     film = np.clip(noise(rng, SHAPE, 70), 0, None)
     return 0.25 * specks, 0.012 * film + 0.1 * specks
 
 
-# Each draws the densities of haematoxylin and eosin, (H, W) each.
-TISSUES: dict[str, Callable[[np.random.Generator], tuple[Field, Field]]] = {
+# Each draws the densities of haematoxylin and eosin.
+TISSUES: dict[str, Callable[[Rng], Stains]] = {
     "01_TUMOR": _tumor,
     "02_STROMA": _stroma,
     "03_COMPLEX": _complex,
@@ -201,12 +192,8 @@ HAEMATOXYLIN = np.array([0.65, 0.70, 0.29], np.float32)
 EOSIN = np.array([0.16, 0.92, 0.42], np.float32)
 
 
-def plan(rng: np.random.Generator, scale: float) -> list[Item]:
+def plan(rng: Rng, scale: float) -> list[Item]:
     """Lay out slides and tiles: every slide has tiles of every class.
-
-    Args:
-        rng: Source of randomness.
-        scale: Multiplies the tiles per class.
 
     Returns:
         The images to draw; `spec` is (class,), `subject` the slide.
@@ -225,21 +212,11 @@ def plan(rng: np.random.Generator, scale: float) -> list[Item]:
     return items
 
 
-def draw(
-    item: Item, subject: np.random.Generator, rng: np.random.Generator
-) -> Image.Image:
-    """Draw one tile stained with haematoxylin and eosin.
+def draw(item: Item, subject: Rng, rng: Rng) -> Image.Image:
+    """Draw one RGB tile stained with haematoxylin and eosin.
 
     Stain colour and strength belong to the slide; texture and staining depth
     of the spot belong to the tile.
-
-    Args:
-        item: What to draw.
-        subject: The slide's random stream.
-        rng: The tile's random stream.
-
-    Returns:
-        Mode RGB, 150 x 150 px.
     """
     (name,) = item.spec
     blue, pink = TISSUES[name](rng)
