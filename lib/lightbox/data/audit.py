@@ -224,8 +224,10 @@ def _files(audit: Audit) -> list[str]:
     if conflicts:
         more += _(", {count} with different labels").format(count=conflicts)
     if apart:
-        text = _(", {count} under different {group}s")
-        more += text.format(count=apart, group=_(audit.card.group or ""))
+        group = str(audit.card.group)
+        more += _(", {count} under different {group}s").format(
+            count=apart, group=_(group)
+        )
     text = _(
         "{groups} groups of byte-identical files ({files} files): {within} within a "
         "split, {across} across splits{more}."

@@ -168,16 +168,16 @@ def data_card(dataset: Dataset) -> Table:
     """Say what the set is: task, source, licence, citation, a field a row."""
     about = dataset.card
     source = about.doi and f"https://doi.org/{about.doi}"
-    group = _("{group} {key}") if about.group_key else "{group}"
+    group, key = about.group or "", about.group_key
     values = {
         _("Name"): _(about.title),
         _("Task"): _(about.task),
         _("Classes"): ", ".join(dataset.classes),
         _("Positive class"): dataset.positive or "",
         _("Channels"): str(dataset.channels),
-        _("Images share"): group.format(
-            group=_(about.group or ""), key=_(about.group_key)
-        ),
+        _("Images share"): _("{group} {key}").format(group=_(group), key=_(key))
+        if group
+        else "",
         _("Licence"): _(about.licence),
         _("Citation"): about.citation,
         _("Source"): source or about.source,
