@@ -10,6 +10,7 @@ from example_runs import changed, make_run, study
 from lightbox.base.errors import ParameterError
 from lightbox.base.words import LANGUAGES, PAIRS, said_in, words
 from lightbox.comparison.results import COLUMNS, from_frame, per_class, results_table
+from lightbox.data.cards import CARDS
 from lightbox.display.names import model_name, run_names, strategy_name
 from lightbox.sections.data import split_table
 
@@ -150,7 +151,10 @@ def dataset():
     table = pd.DataFrame(rows, columns=["split", "label"])
     table["group"] = [f"p{k // 2}" for k in range(len(table))]
     return SimpleNamespace(
-        table=table, classes=("NORMAL", "PNEUMONIA"), positive="PNEUMONIA"
+        table=table,
+        card=CARDS["phantom-chest"],
+        classes=("NORMAL", "PNEUMONIA"),
+        positive="PNEUMONIA",
     )
 
 

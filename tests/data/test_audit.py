@@ -10,7 +10,7 @@ from PIL import Image
 
 from lightbox.base import paths
 from lightbox.base.errors import DataError
-from lightbox.base.words import said_in
+from lightbox.base.words import in_language, said_in
 from lightbox.data.audit import audit
 from lightbox.data.cards import card
 from lightbox.data.dataset import open_dataset
@@ -43,7 +43,7 @@ def class_folders(folder, count=8, mode="RGB"):
 
 
 def look(folder, **options):
-    table, filled = read(card("folder"), folder)
+    table, filled, _ = read(card("folder"), folder)
     return audit(table, filled, folder, **options)
 
 
@@ -51,9 +51,9 @@ def look(folder, **options):
 def test_real_chest_set(monkeypatch, tmp_path):
     dataset = open_dataset("chest-xray", SHARED / "chest_xray")
     found = dataset.audit
-    counts = found.counts().set_index("class")
-    assert counts.loc["all"].to_dict() == {"train": 5216, "test": 624, "all": 5840}
-    assert counts["test"].to_dict() == {"NORMAL": 234, "PNEUMONIA": 390, "all": 624}
+    counts = pd.crosstab(found.usable["label"], found.usable["split"])
+    assert counts.sum().to_dict() == {"train": 5216, "test": 624}
+    assert counts["test"].to_dict() == {"NORMAL": 234, "PNEUMONIA": 390}
     assert found.shared() == {"train and test": 0}
     assert found.shared("alternative") == {"train and test": 170}
     same = found.duplicates()
@@ -144,7 +144,7 @@ def test_skipped_files_do_not_reach_the_table(tmp_path):
     dataset = open_dataset("folder", folder)
     assert len(dataset.table) == 79
     assert "b/0.png" not in set(dataset.table["image"])
-    assert any("1 unusable files were left out" in note for note in dataset.notes)
+    assert any("1 unusable files were left out" in note for note in dataset.notes())
     with pytest.raises(DataError, match="empty file"):
         open_dataset("folder", folder, on_bad_image="stop")
 
@@ -199,7 +199,7 @@ def test_colours_in_a_one_channel_set_are_listed(tmp_path):
                 path = tmp_path / split / name / f"{i}.png"
                 noise(i, "L").convert("RGB").save(path)
     Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "test/NORMAL/red.png")
-    table, filled = read(card("chest-xray"), tmp_path)
+    table, filled, _ = read(card("chest-xray"), tmp_path)
     found = audit(table, filled, tmp_path)
     assert found.channels == 1
     assert found.odd().to_dict("list") == {
@@ -262,7 +262,18 @@ def test_findings_have_numbers_in_both_languages(tmp_path):
     assert len(english) == len(chinese) >= 6
     assert all(any(sign.isdigit() for sign in line) for line in english + chinese)
     assert all(any("一" <= sign <= "鿿" for sign in line) for line in chinese)
-    assert set(found.tables()) == {"counts", "sizes"}
+
+
+def test_a_record_does_not_depend_on_the_readers_language(tmp_path):
+    folder = class_folders(tmp_path, count=40)
+    (folder / "b" / "0.png").write_bytes(b"")
+    english = open_dataset("folder", folder)
+    with in_language("zh"):
+        chinese = open_dataset("folder", folder)
+        assert all("一" <= note[0] <= "鿿" for note in chinese.notes())
+        assert said_in("en", chinese.notes) == said_in("en", english.notes)
+    assert chinese.fingerprint == english.fingerprint
+    assert chinese.notes() == english.notes()
 
 
 def test_changed_files_are_looked_at_again(tmp_path):

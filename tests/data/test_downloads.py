@@ -90,10 +90,10 @@ def test_an_intact_file_is_not_fetched_again(server, tmp_path):
     (server[1] / "x.bin").write_bytes(b"1234")
     url, checksum = pinned(server, "x.bin")
     for _ in range(2):
-        downloads.fetch(url, checksum, tmp_path / "x.bin", label="x")
+        downloads.fetch(url, checksum, tmp_path / "x.bin")
     assert server[2].requests == 1
     (tmp_path / "x.bin").write_bytes(b"12")  # half of it
-    downloads.fetch(url, checksum, tmp_path / "x.bin", label="x")
+    downloads.fetch(url, checksum, tmp_path / "x.bin")
     assert (tmp_path / "x.bin").read_bytes() == b"1234"
 
 
@@ -101,7 +101,7 @@ def test_a_damaged_answer_is_retried(server, tmp_path):
     (server[1] / "x.bin").write_bytes(b"1234")
     server[2].failures = 1
     url, checksum = pinned(server, "x.bin")
-    downloads.fetch(url, checksum, tmp_path / "x.bin", label="x")
+    downloads.fetch(url, checksum, tmp_path / "x.bin")
     assert server[2].requests == 2
     assert (tmp_path / "x.bin").read_bytes() == b"1234"
 
@@ -111,7 +111,7 @@ def test_wrong_content_is_refused_and_not_kept(server, tmp_path, monkeypatch):
     (server[1] / "x.bin").write_bytes(b"1234")
     url, _ = pinned(server, "x.bin")
     with pytest.raises(DataError, match="its checksum is wrong"):
-        downloads.fetch(url, f"sha256:{'0' * 64}", tmp_path / "x.bin", label="x")
+        downloads.fetch(url, f"sha256:{'0' * 64}", tmp_path / "x.bin")
     assert list(tmp_path.glob("*.bin")) == []
 
 
