@@ -163,37 +163,40 @@ def _images(audit: Audit) -> list[str]:
     ]
 
 
+def _group_words(kind: str) -> tuple[str, str, str]:
+    """Name groups, a number of them and none; Chinese has a measure word for each."""
+    if kind == "patient":
+        none = pgettext("patients", "0 shared between splits")
+        return _("Patients"), pgettext("patients", "{count:,}"), none
+    none = pgettext("slides", "0 shared between splits")
+    return _("Slides"), pgettext("slides", "{count:,}"), none
+
+
 def _key_sentence(audit: Audit, key: str, meaning: str) -> str:
     """Count the groups per split under one way to read the key."""
-    kind = audit.card.group or ""
-    # Chinese counts people and slides with words of their own.
-    words = {
-        "group": _(kind),
-        "unit": pgettext("measure word", "patient")
-        if kind == "patient"
-        else pgettext("measure word", "slide"),
-    }
+    groups, counted, none = _group_words(str(audit.card.group))
     held = [
-        _("{count:,} in {split}").format(
-            count=len(members), split=_(name) or _("the set"), **words
+        _("{count} in {split}").format(
+            count=counted.format(count=len(members)), split=_(name) or _("the set")
         )
         for name, members in audit.groups(key).items()
     ]
     pairs = []
-    for pair, count in audit.shared(key).items():
+    for pair, number in audit.shared(key).items():
         one, other = map(_, pair.split(" and "))
-        text = _("{count:,} in both {one} and {other}")
-        if count:
-            pairs.append(text.format(count=count, one=one, other=other, **words))
-    text = _("{groups} by {key}: {counts}.")
-    if len(held) > 1:
-        text = _("{groups} by {key}: {counts}; {shared}.")
+        text, count = (
+            _("{count} in both {one} and {other}"),
+            counted.format(count=number),
+        )
+        if number:
+            pairs.append(text.format(count=count, one=one, other=other))
+    text = (
+        _("{groups} by {key}: {counts}; {shared}.")
+        if len(held) > 1
+        else _("{groups} by {key}: {counts}.")
+    )
     return text.format(
-        groups=f"{kind.capitalize()}s",
-        key=_(meaning),
-        counts=listed(held),
-        shared=listed(pairs) or _("0 shared between splits").format(**words),
-        **words,
+        groups=groups, key=_(meaning), counts=listed(held), shared=listed(pairs) or none
     )
 
 

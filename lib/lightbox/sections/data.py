@@ -151,7 +151,13 @@ def split_table(dataset: Any) -> Table:
             row[header] = decimals(100 * share, 1)
         groups = int(part["group"].nunique())
         if groups:
-            row[_about_groups(dataset, N_("Patients or slides"))] = f"{groups:,}"
+            slides = dataset.card.group == "slide"
+            header = (
+                pgettext("slides", "Patients or slides")
+                if slides
+                else pgettext("patients", "Patients or slides")
+            )
+            row[header] = f"{groups:,}"
         rows.append(row)
         full.append(
             {"split": split or "all"} | counts | {"images": len(part), "groups": groups}
@@ -216,12 +222,9 @@ def patients_table(dataset: Dataset) -> Table | Prose:
         )
     shown = frame.drop(columns="used").rename(columns=_heading)
     shown.iloc[:, 0] = shown.iloc[:, 0].map(_)
-    caption = _about_groups(
-        dataset,
-        N_(
-            "Patients or slides per split, and how many occur in two splits, under "
-            "each way to read the key from a file name; the first is the one used."
-        ),
+    caption = _(
+        "Patients or slides per split, and how many occur in two splits, under each "
+        "way to read the key from a file name; the first is the one used."
     )
     return Table(shown, "tbl-groups", caption, csv=frame, file="groups.csv")
 
@@ -306,11 +309,6 @@ def sizes_figure(dataset: Dataset) -> Figure | Prose:
 
 def _bullets(lines: list[str]) -> Prose:
     return Prose("\n".join(f"- {escape_markdown(line)}" for line in lines))
-
-
-def _about_groups(dataset: Any, text: str) -> str:
-    """Say a text whose translation names what the images share."""
-    return _(text).format(group=_(dataset.card.group or "patient"))
 
 
 def _heading(name: str) -> str:
