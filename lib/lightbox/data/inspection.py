@@ -19,13 +19,12 @@ from PIL import Image
 
 from lightbox.base import paths
 from lightbox.base.files import set_aside, write_whole, writing
-from lightbox.base.progress import Progress
+from lightbox.base.progress import track
 from lightbox.data.pixels import (
     DECODER_ERRORS,
     MAX_PIXELS,
     SIXTEEN_BIT,
     has_transparency,
-    in_chunks,
     parallel,
 )
 
@@ -138,18 +137,16 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def _impostor(content: bytes) -> str:
-    """Name what is not an image but lies under an image's name."""
-    start = content[:512].lstrip().lower()
-    if not content:
-        return "empty file (0 bytes)"
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
-        return "an HTML or XML page, not an image: download it again"
-    if start.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the image: run `git lfs pull`"
-    if start.startswith(b"pk\x03\x04"):
-        return "a zip archive, not an image: extract it"
-    return ""
+# What is not an image but lies under an image's name, and how it begins.
+IMPOSTORS = {
+    "an HTML or XML page, not an image: download it again": (
+        *(b"<!doctype html", b"<html", b"<head", b"<?xml"),
+    ),
+    "a Git LFS pointer, not the image: run `git lfs pull`": (
+        b"version https://git-lfs",
+    ),
+    "a zip archive, not an image: extract it": (b"pk\x03\x04",),
+}
 
 
 def _read(path: Path) -> tuple[bytes, str]:
@@ -170,7 +167,9 @@ def _read(path: Path) -> tuple[bytes, str]:
         return b"", "no such file (a label without an image, or a broken link)"
     except OSError as error:
         return b"", f"cannot be read: {error.strerror}"
-    return content, _impostor(content)
+    start = content[:512].lstrip().lower()
+    reasons = (why for why, marks in IMPOSTORS.items() if start.startswith(marks))
+    return content, next(reasons, "") if content else "empty file (0 bytes)"
 
 
 def _pixel_facts(image: Image.Image) -> dict[str, Any]:
@@ -244,10 +243,6 @@ def inspect_file(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _inspect_chunk(folder: Path, images: list[str]) -> list[dict[str, Any]]:
-    return [inspect_file(folder / image) for image in images]
-
-
 def _key(folder: Path, images: list[str]) -> str:
     """Hash the listing: path, size and time of change of each file."""
     digest = hashlib.sha256(f"{VERSION} {PIL.__version__} {folder}".encode())
@@ -271,17 +266,11 @@ def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
     cache = paths.data() / "audits" / f"{_key(folder, images)}.json"
     if (kept := _kept(cache)) is not None:
         return pd.DataFrame(kept, columns=list(COLUMNS))
-    tasks = [(folder, images[a:b]) for a, b in in_chunks(len(images))]
-    rows: list[dict[str, Any]] = []
-    with (
-        warnings.catch_warnings(),
-        Progress("Auditing files", len(images), "file") as progress,
-    ):
+    found = parallel(inspect_file, ((folder / image,) for image in images))
+    with warnings.catch_warnings():
         # Sizes are judged here; damaged metadata need no warning of their own.
         warnings.simplefilter("ignore")
-        for chunk in parallel(_inspect_chunk, tasks):
-            rows += chunk
-            progress.advance(len(chunk))
+        rows = list(track(found, "Auditing files", len(images), "file"))
     text = json.dumps([[row[name] for name in COLUMNS] for row in rows])
     with writing("the audit of the files", cache.parent):
         cache.parent.mkdir(parents=True, exist_ok=True)

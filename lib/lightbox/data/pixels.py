@@ -5,7 +5,7 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from lightbox.base.files import (
     write_whole,
     writing,
 )
-from lightbox.base.progress import Progress
+from lightbox.base.progress import track
 
 # 100 megapixels. The largest fundus photographs have 12; a file that claims more
 # is a scan of something else or made to exhaust the memory.
@@ -103,42 +103,34 @@ DECODER_ERRORS = (
 )  # fmt: skip
 
 
-def in_chunks(count: int) -> list[tuple[int, int]]:
-    """Cut `count` items into (start, stop) pieces of at most `CHUNK`."""
-    return [(i, min(i + CHUNK, count)) for i in range(0, count, CHUNK)]
-
-
-def parallel(function: Any, tasks: list[tuple[Any, ...]]) -> Iterator[Any]:
-    """Run tasks in as many threads as there are cores.
+def parallel(function: Any, tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    """Run tasks in as many threads as there are cores; results in the tasks' order.
 
     Pillow and hashlib let other threads run while they decode, resize and hash, so
     that threads do what processes would, without the seconds that those take to
     start.
-
-    Yields:
-        Results in the order of the tasks.
     """
-    run = joblib.Parallel(joblib.cpu_count(), prefer="threads", return_as="generator")
+    run = joblib.Parallel(
+        joblib.cpu_count(),
+        prefer="threads",
+        return_as="generator",
+        batch_size=CHUNK,
+    )
     yield from run(joblib.delayed(function)(*task) for task in tasks)
 
 
-def _decode_chunk(
-    target: Path, folder: Path, start: int, images: list[str], policy: dict[str, object]
-) -> int:
-    """Decode some rows into the array file; runs in a thread."""
-    array = np.load(target, mmap_mode="r+")
-    channels = array.shape[3]
-    for row, image in enumerate(images, start):
-        try:
-            picture = _fit(decode(folder / image, channels), **policy)
-        except DECODER_ERRORS as error:
-            raise DataError(
-                f"image {image!r} cannot be decoded although the audit could: did "
-                f"the file change? Run again ({error})"
-            ) from error
-        array[row] = np.asarray(picture).reshape(array.shape[1:])
-    array.flush()
-    return len(images)
+def _decode_row(
+    array: np.memmap, row: int, folder: Path, image: str, policy: dict[str, Any]
+) -> None:
+    """Decode one image into its row; runs in a thread."""
+    try:
+        picture = _fit(decode(folder / image, array.shape[3]), **policy)
+    except DECODER_ERRORS as error:
+        raise DataError(
+            f"image {image!r} cannot be decoded although the audit could: did "
+            f"the file change? Run again ({error})"
+        ) from error
+    array[row] = np.asarray(picture).reshape(array.shape[1:])
 
 
 def _mark(path: Path) -> tuple[int, int]:
@@ -166,24 +158,20 @@ def _sound(path: Path, shape: tuple[int, ...]) -> bool:
     return whole
 
 
-def _require_space(folder: Path, needed: int) -> None:
-    """Refuse before writing: a full disk under a memory map kills the process."""
-    free = shutil.disk_usage(folder).free
+def _reserve(path: Path) -> None:
+    """Take a sparse file's room: a full disk under a memory map kills the process."""
+    needed, free = path.stat().st_size, shutil.disk_usage(path).free
     if free < needed + SPARE_BYTES:
         raise DataError(
-            f"decoding needs {needed / 1e9:.2f} GB in {str(folder)!r}, "
+            f"decoding needs {needed / 1e9:.2f} GB in {str(path.parent)!r}, "
             f"{free / 1e9:.2f} GB are free: make room, lower image_size, or point "
             "LIGHTBOX_HOME at another disk"
         )
-
-
-def _reserve(path: Path) -> None:
-    """Take a sparse file's room now: OSError then, not a killed process later."""
-    if not hasattr(os, "posix_fallocate"):  # macOS and Windows: `_require_space` only
+    if not hasattr(os, "posix_fallocate"):  # macOS and Windows
         return
     with path.open("rb+") as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            os.posix_fallocate(file.fileno(), 0, needed)
         except OSError as error:
             if error.errno in FULL:
                 raise  # other file systems do not know how
@@ -197,18 +185,18 @@ def _build(
     policy: dict[str, object],
 ) -> None:
     """Decode all images into a partial file and rename it when it is whole."""
-    _require_space(path.parent, int(np.prod(shape, dtype=np.int64)))
     partial = path.with_name(f"{path.stem}.partial.npy")
     try:
-        np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+        array = np.lib.format.open_memmap(
+            partial, mode="w+", dtype=np.uint8, shape=shape
+        )
         _reserve(partial)
-        tasks = [
-            (partial, folder, start, images[start:stop], policy)
-            for start, stop in in_chunks(len(images))
-        ]
-        with Progress("Decoding images", len(images), "image") as progress:
-            for done in parallel(_decode_chunk, tasks):
-                progress.advance(done)
+        tasks = ((array, k, folder, image, policy) for k, image in enumerate(images))
+        decoded = parallel(_decode_row, tasks)
+        for _ in track(decoded, "Decoding images", len(images), "image"):
+            pass
+        array.flush()
+        del array  # Windows renames no open file
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         facts = {"sha256": checksum(partial), "shape": shape, **policy}
