@@ -184,11 +184,9 @@ def _key_sentence(audit: Audit, key: str, meaning: str) -> str:
     pairs = []
     for pair, number in audit.shared(key).items():
         one, other = map(_, pair.split(" and "))
-        text, count = (
-            _("{count} in both {one} and {other}"),
-            counted.format(count=number),
-        )
         if number:
+            text = _("{count} in both {one} and {other}")
+            count = counted.format(count=number)
             pairs.append(text.format(count=count, one=one, other=other))
     text = (
         _("{groups} by {key}: {counts}; {shared}.")
