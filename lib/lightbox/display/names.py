@@ -118,7 +118,7 @@ def setting(run: Any, key: str) -> str:
     if key == "weights":
         return str(value).rpartition("_Weights.")[2]
     if key == "loss":
-        gamma = f" γ = {config['gamma']:g}" if value == "focal" else ""
+        gamma = f" γ = {config.gamma:g}" if value == "focal" else ""
         return words().get(value, value) + gamma
     if isinstance(value, float):
         return f"{value:g}"

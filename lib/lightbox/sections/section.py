@@ -3,21 +3,21 @@
 import ast
 import os
 import shlex
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
 
-from lightbox.base.words import set_language
+from lightbox.base.words import _, pgettext, set_language
 from lightbox.display.provenance import NOTICE, SYNTHETIC, Provenance
 from lightbox.settings.parameters import DataParameters, TrainingParameters, validate
 
 # torch and scikit-learn take seconds to import: a wrong parameter is told before.
 if TYPE_CHECKING:
+    from lightbox.comparison.runs import Runs
     from lightbox.data.dataset import Dataset
-    from lightbox.runs.store import Run
-
 
 # Set by `lightbox report` for its kernels.
 COMMAND = "LIGHTBOX_COMMAND"  # what the user typed
@@ -27,53 +27,47 @@ MARK = "# Parameters"  # first line of the parameters cell, and of papermill's
 
 
 class Section:
-    """One notebook's section of the report.
-
-    Args:
-        name: The notebook's stem.
-        settings: Its checked parameters.
-    """
+    """One notebook's section of the report, by its stem and its checked parameters."""
 
     def __init__(self, name: str, settings: DataParameters):
         self.name, self.settings = name, settings
-        self._data: Dataset | None = None
 
-    @property
+    @cached_property
     def data(self) -> "Dataset":
         """The images, found, audited and split; opened once."""
-        if self._data is None:
-            from lightbox.data.dataset import open_dataset
+        return self.opened(self.settings)
 
-            self._data = open_dataset(
-                self.settings.dataset,
-                self.settings.data_dir,
-                seed=self.settings.seed,
-                on_bad_image=self.settings.on_bad_image,
-                split_by=self.settings.split_by,
-                classes=self.settings.classes,
-            )
-        return self._data
+    def opened(self, settings: DataParameters) -> "Dataset":
+        """Open images, such as this section's own in another split."""
+        from lightbox.data.dataset import open_dataset
 
-    def train(self) -> "list[Run]":
-        """Train every run of the section that the store does not have.
+        return open_dataset(
+            settings.dataset,
+            settings.data_dir,
+            seed=settings.seed,
+            on_bad_image=settings.on_bad_image,
+            split_by=settings.split_by,
+            classes=settings.classes,
+        )
 
-        Returns:
-            One run per configuration of the plan.
+    def train(self) -> "Runs":
+        """Train every run of the section's plan that the store does not have.
 
         Raises:
             TypeError: The section has no training parameters.
         """
-        from lightbox.runs import plan
+        from lightbox.comparison.runs import Runs
+        from lightbox.runs.plan import run_all
 
         if not isinstance(self.settings, TrainingParameters):
             raise TypeError(f"{self.name} does not train")
-        return plan.run_all(self.settings, self.data)
+        return Runs(run_all(self.settings, self.data))
 
     def range_test(self) -> pd.DataFrame:
         """Try learning rates on each model, under its first configuration.
 
         Returns:
-            Columns model, learning_rate, loss; a row per step.
+            Columns model, learning_rate, loss; a row a step.
         """
         from lightbox.runs.plan import configurations
         from lightbox.runs.range_test import range_test
@@ -81,31 +75,20 @@ class Section:
         first: dict[str, Any] = {}
         for config, weights in configurations(self.settings):
             first.setdefault(config.model, (config, weights))
-        return pd.concat(
-            [
-                range_test(config, self.data, weights=weights)
-                for config, weights in first.values()
-            ],
-            ignore_index=True,
-        )
+        tested = [range_test(c, self.data, weights=w) for c, w in first.values()]
+        return pd.concat(tested, ignore_index=True)
 
     def references(self) -> pd.DataFrame | None:
-        """Read the numbers that the study's source printed.
+        """Read the study's `reference.csv`: numbers as its source printed them.
 
-        Returns:
-            `reference.csv` of the study, all of it text and numbers as printed, or
-            None where the study has none or is not known.
+        None where the study has none or is not known.
         """
         folder = os.environ.get(STUDY, "")
         path = Path(folder) / "reference.csv"
         return pd.read_csv(path) if folder and path.is_file() else None
 
     def provenance(self) -> Provenance:
-        """Say from what this page was made, and how to make it again.
-
-        Returns:
-            The box that the report prints.
-        """
+        """Say from what this page was made, and how to make it again."""
         from lightbox.runs.environment import environment
 
         settings, compute = self.settings, None
@@ -117,23 +100,26 @@ class Section:
         made = environment(compute and compute.device)
         hardware = made["hardware"] + (f"; {compute.precision}" if compute else "")
         packages = ", ".join(f"{k} {v}" for k, v in made["packages"].items())
+        data = _("{title}, fingerprint {fingerprint}").format(
+            title=self.data.card.title, fingerprint=self.data.fingerprint
+        )
         facts = [
-            ["commit", made["commit"]],
-            ["data", f"{self.data.card.title}, fingerprint {self.data.fingerprint}"],
-            ["parameters", _flat(settings.model_dump())],
-            ["hardware", hardware],
-            ["versions", f"Python {made['python']}, {packages}"],
-            ["made", made["finished"]],
+            [pgettext("provenance", "commit"), made["commit"]],
+            [pgettext("provenance", "data"), data],
+            [pgettext("provenance", "parameters"), _flat(settings.model_dump())],
+            [pgettext("provenance", "hardware"), hardware],
+            [
+                pgettext("provenance", "versions"),
+                f"Python {made['python']}, {packages}",
+            ],
+            [pgettext("provenance", "made"), made["finished"]],
         ]
         notice = NOTICE[settings.language]
         if self.data.card.synthetic:
             notice += SYNTHETIC[settings.language]
+        heading = {"title", "author", "course", "date", "language"}
         return Provenance(
-            title=settings.title,
-            author=settings.author,
-            course=settings.course,
-            date=settings.date,
-            language=settings.language,
+            **settings.model_dump(include=heading),
             notice=notice,
             facts=facts,
             command=os.environ.get(COMMAND) or self._papermill(),
@@ -153,10 +139,7 @@ def start(name: str, namespace: dict[str, Any]) -> Section:
 
     Args:
         name: The notebook's stem.
-        namespace: The notebook's `globals()`.
-
-    Returns:
-        The section.
+        namespace: Its `globals()`.
 
     Raises:
         ParameterError: One line that names each wrong parameter.
@@ -192,10 +175,5 @@ def _assigned(cells: list[str]) -> list[str]:
 
 def _flat(values: dict[str, Any]) -> str:
     """Write parameters as one line of YAML that papermill's `-y` reads back."""
-    return yaml.safe_dump(
-        values,
-        default_flow_style=True,
-        sort_keys=False,
-        width=10**6,
-        allow_unicode=True,
-    ).strip()
+    style = {"default_flow_style": True, "sort_keys": False, "width": 10**6}
+    return yaml.safe_dump(values, allow_unicode=True, **style).strip()
