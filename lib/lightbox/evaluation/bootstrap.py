@@ -3,35 +3,32 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from lightbox.base.errors import DataError
-from lightbox.evaluation.calibration import BINS, bin_gaps, ece_interval
-from lightbox.evaluation.metrics import score_run
+from lightbox.evaluation.calibration import bin_gaps, ece_interval
+from lightbox.evaluation.metrics import ratio, score_run
 from lightbox.evaluation.predictions import (
-    group_codes,
+    Predicted,
     image_brier,
     image_nll,
+    patients,
     run_arrays,
-    sorted_test,
 )
-from lightbox.evaluation.significance import LEVEL
+from lightbox.evaluation.significance import TAILS
 
+AREAS = ("auroc", "average_precision")
+NAMES = ("accuracy", "balanced_accuracy", *AREAS, "nll", "brier", "ece")
 RESAMPLES = 2000
 # The acceleration is a skewness: beyond some hundred blocks it is as good.
 BLOCKS = 400
 
 
 def group_weights(
-    groups: Sequence[str],
-    images: Sequence[str],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    codes: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> np.ndarray:
     """Draw resamples of patients with replacement, all images of one at once.
 
@@ -39,223 +36,35 @@ def group_weights(
     varies where patients have different numbers of them.
 
     Args:
-        groups: The patient of each image, (N,); empty where none is known.
-        images: The name of each image, (N,).
-        resamples: How many resamples, R.
-        seed: Of the drawing; the same seed draws the same patients.
+        codes: The number of each image's patient from 0 on, (N,) of int.
+        resamples: How many, R.
+        seed: Of the drawing.
 
     Returns:
         How often each image occurs in each resample, (R, N) of uint16.
-
-    Raises:
-        DataError: If groups and images differ in length.
 
     Source:
         Field and Welsh 2007, doi 10.1111/j.1467-9868.2007.00593.x: resampling whole
         clusters.
     """
-    codes = group_codes(groups, images)
-    if len(codes) == 0:
-        return np.zeros((resamples, 0), dtype=np.uint16)
-    patients = int(codes.max()) + 1
+    count = int(codes.max()) + 1
     draws = np.random.default_rng(seed).multinomial(
-        patients, np.full(patients, 1 / patients), resamples
+        count, np.full(count, 1 / count), resamples
     )
     return draws.astype(np.uint16)[:, codes]
 
 
-def interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float]:
-    """Take the percentile interval of bootstrap replicates.
-
-    Args:
-        values: A metric in each resample, (R,); NaN where a resample leaves it
-            undefined (one without the positive class has no AUROC).
-        level: The coverage, between 0 and 1.
-
-    Returns:
-        Lower and upper bound; both NaN where no resample defines the metric.
-
-    Source:
-        Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
-    """
-    known = np.asarray(values, dtype=float)
-    known = known[~np.isnan(known)]
-    if len(known) == 0:
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def left_out_weights(
-    groups: Sequence[str], images: Sequence[str], *, blocks: int = BLOCKS
-) -> np.ndarray:
-    """Leave out one patient after the other, or one block of patients.
-
-    Args:
-        groups: The patient of each image, (N,); empty where none is known.
-        images: The name of each image, (N,).
-        blocks: How many sets to make at most; patients are dealt out to that many
-            blocks where there are more.
+def left_out_weights(codes: np.ndarray) -> np.ndarray:
+    """Leave out one patient after the other, or one of 400 blocks of more patients.
 
     Returns:
         0 for images that are left out, 1 for the others, (B, N) of uint16.
 
-    Raises:
-        DataError: If groups and images differ in length.
-
     Source:
         Shao and Tu 1995, The Jackknife and Bootstrap, section 2.3.
     """
-    codes = group_codes(groups, images)
-    if len(codes) == 0:
-        return np.ones((0, 0), dtype=np.uint16)
-    places = codes % min(int(codes.max()) + 1, blocks)
+    places = codes % min(int(codes.max()) + 1, BLOCKS)
     return (np.arange(places.max() + 1)[:, None] != places).astype(np.uint16)
-
-
-def bca_interval(
-    value: float, resampled: ArrayLike, left_out: ArrayLike, level: float = LEVEL
-) -> tuple[float, float]:
-    """Compute the bias-corrected and accelerated bootstrap interval.
-
-    Args:
-        value: The metric on the test set itself.
-        resampled: In each resample, (R,); NaN where one leaves it undefined.
-        left_out: With one patient or block left out, (B,).
-        level: The coverage, between 0 and 1.
-
-    Returns:
-        Lower and upper bound; both NaN where the metric is undefined, or where all
-        resamples score the same (nothing wrong): the bootstrap then knows no
-        uncertainty, which is not the same as none.
-
-    Source:
-        Efron 1987, doi 10.2307/2289144. On simulated studies of 200 to 430
-        patients it covers 94 to 95 % where percentiles cover 92.5 to 95 %.
-    """
-    known = np.asarray(resampled, dtype=float)
-    known = known[~np.isnan(known)]
-    without = np.asarray(left_out, dtype=float)
-    without = without[~np.isnan(without)]
-    if np.isnan(value) or len(known) == 0 or np.ptp(known) < 1e-12:
-        return float("nan"), float("nan")
-    below = np.mean(known < value) + np.mean(known == value) / 2
-    bias = norm.ppf(np.clip(below, 0.5 / len(known), 1 - 0.5 / len(known)))
-    influence = without.mean() - without if len(without) else np.zeros(1)
-    spread = np.sum(influence**2) ** 1.5
-    acceleration = np.sum(influence**3) / (6 * spread) if spread > 0 else 0.0
-    ends = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    places = norm.cdf(bias + ends / (1 - acceleration * ends))
-    low, high = np.quantile(known, places)
-    return float(low), float(high)
-
-
-NAMES = (
-    "accuracy",
-    "balanced_accuracy",
-    "auroc",
-    "average_precision",
-    "nll",
-    "brier",
-    "ece",
-)
-
-
-def weighted_scores(
-    labels: np.ndarray,
-    answers: np.ndarray,
-    probabilities: np.ndarray,
-    weights: np.ndarray,
-    *,
-    positive: int | None = None,
-) -> dict[str, np.ndarray]:
-    """Score predictions once for each row of weights.
-
-    A row of weights stands for a set in which each image occurs that often, so
-    that weights of 1 give what `lightbox.metrics.score` gives.
-
-    Args:
-        labels: Positions of the true classes, (N,) of int.
-        answers: Positions of the answered classes, (N,) of int.
-        probabilities: Of each class, (N, K).
-        weights: How often each image occurs, (R, N).
-        positive: Position of the positive class of two: AUROC and average precision
-            are then its own, else means over classes against the rest.
-
-    Returns:
-        The metric for each of `NAMES`, (R,); NaN where a resample leaves it
-        undefined.
-    """
-    times = np.asarray(weights, dtype=float)
-    right = (labels == answers).astype(float)
-    members = np.eye(probabilities.shape[1])[labels]
-    gaps = bin_gaps(probabilities.max(axis=1, initial=0), right)
-    columns = [
-        right,
-        image_nll(labels, probabilities),
-        image_brier(labels, probabilities),
-    ]
-    per_image = np.column_stack(
-        [np.ones(len(labels)), *columns, members, members * right[:, None], gaps]
-    )
-    sums = times @ per_image
-    classes = members.shape[1]
-    present, hits = sums[:, 4 : 4 + classes], sums[:, 4 + classes : 4 + 2 * classes]
-    total = sums[:, 0]
-    scores = {
-        name: _ratio(sums[:, place], total)
-        for place, name in enumerate(("accuracy", "nll", "brier"), start=1)
-    }
-    scores["balanced_accuracy"] = _ratio(hits, present).mean(axis=1)
-    scores["ece"] = _ratio(np.abs(sums[:, -BINS:]).sum(axis=1), total)
-    # Counts are exact in float32, and half the memory is half the time.
-    columnwise = np.ascontiguousarray(np.asarray(weights).T, dtype=np.float32)
-    asked = range(classes) if positive is None else [positive]
-    ranked = [ranking(labels == k, probabilities[:, k], columnwise) for k in asked]
-    scores["auroc"] = np.mean([area for area, _ in ranked], axis=0)
-    scores["average_precision"] = np.mean([ap for _, ap in ranked], axis=0)
-    return {name: scores[name] for name in NAMES}
-
-
-def ranking(
-    positive: np.ndarray, scores: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute AUROC and average precision for each column of weights.
-
-    Args:
-        positive: Whether each image is of the class, (N,) of bool.
-        scores: The class's probability, (N,).
-        weights: How often each image occurs, (N, R): a column a resample.
-
-    Returns:
-        AUROC with ties counted half, and average precision (a step a distinct
-        score), both (R,); NaN where one of the two classes is absent.
-    """
-    order = np.argsort(-scores, kind="stable")
-    # Images of one score are called positive together: only the last one counts.
-    last = np.append(np.diff(scores[order]) != 0, True)[: len(order)]
-    ordered = weights[order]
-    called = np.cumsum(ordered, axis=0)
-    ordered[~positive[order]] = 0
-    true = np.cumsum(ordered, axis=0)
-    if not last.all():
-        called, true = called[last], true[last]
-    if len(true) == 0:
-        empty = np.full(weights.shape[1], np.nan)
-        return empty, empty
-    positives, total = true[-1].astype(float), called[-1]
-    found = np.diff(true, axis=0, prepend=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision = np.where(called > 0, true / called, 0)
-    average = _ratio(np.einsum("ir,ir->r", found, precision), positives)
-    # Each positive beats the negatives below it, and half of those beside it.
-    false = called - true
-    beside = np.diff(false, axis=0, prepend=0)
-    below = false[-1] - false + beside / 2
-    negatives = (total - true[-1]).astype(float)
-    wins = np.einsum("ir,ir->r", found.astype(float), below.astype(float))
-    area = _ratio(wins, positives * negatives)
-    return area, np.where(negatives > 0, average, np.nan)
 
 
 @dataclass(frozen=True)
@@ -280,39 +89,168 @@ class Patients:
 
 
 def resample_patients(
-    run: Any, *, resamples: int = RESAMPLES, seed: int = 0
+    run: Predicted, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Patients:
-    """Draw resamples of the patients behind a run's test images.
-
-    Args:
-        run: A finished run.
-        resamples: How many resamples, R.
-        seed: Of the drawing.
-
-    Returns:
-        The weights of images; runs on the same data share them.
+    """Draw resamples of the patients behind the test images of runs on the same data.
 
     Raises:
         DataError: The run has no test images.
     """
-    test = sorted_test(run)
-    if test.empty:
+    codes = patients(run)
+    if len(codes) == 0:
         raise DataError(
             f"run {run.id} has no test images, and intervals and tests are of those; "
             "choose a split with some"
         )
-    names = list(test["group"]), list(test["image"])
-    return Patients(
-        group_weights(*names, resamples=resamples, seed=seed),
-        left_out_weights(*names),
-        len(np.unique(group_codes(*names))),
+    weights = group_weights(codes, resamples=resamples, seed=seed)
+    return Patients(weights, left_out_weights(codes), int(codes.max()) + 1)
+
+
+def interval(values: ArrayLike) -> tuple[float, float]:
+    """Take the 95 % percentile interval of a metric's resamples, (R,).
+
+    Those that leave it undefined (one without the positive class has no AUROC) are
+    NaN and left out; without any other both bounds are NaN.
+
+    Source:
+        Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
+    """
+    known = np.asarray(values, dtype=float)
+    known = known[~np.isnan(known)]
+    if len(known) == 0:
+        return math.nan, math.nan
+    low, high = np.quantile(known, TAILS)
+    return float(low), float(high)
+
+
+def bca_interval(
+    value: float, resampled: ArrayLike, left_out: ArrayLike
+) -> tuple[float, float]:
+    """Compute the 95 % bias-corrected and accelerated bootstrap interval.
+
+    Both bounds are NaN where the metric is undefined, or where all resamples score
+    the same (nothing wrong): the bootstrap then knows no uncertainty, which is not
+    the same as none.
+
+    Args:
+        value: The metric on the test set itself.
+        resampled: In each resample, (R,); NaN where one leaves it undefined.
+        left_out: With one patient or block left out, (B,); likewise.
+
+    Source:
+        Efron 1987, doi 10.2307/2289144. On simulated studies of 200 to 430
+        patients it covers 94 to 95 % where percentiles cover 92.5 to 95 %.
+    """
+    known = np.asarray(resampled, dtype=float)
+    known = known[~np.isnan(known)]
+    without = np.asarray(left_out, dtype=float)
+    without = without[~np.isnan(without)]
+    if np.isnan(value) or len(known) == 0 or np.ptp(known) < 1e-12:
+        return math.nan, math.nan
+    below = np.mean(known < value) + np.mean(known == value) / 2
+    bias = norm.ppf(np.clip(below, 0.5 / len(known), 1 - 0.5 / len(known)))
+    influence = without.mean() - without if len(without) else np.zeros(1)
+    spread = np.sum(influence**2) ** 1.5
+    acceleration = np.sum(influence**3) / (6 * spread) if spread > 0 else 0.0
+    ends = bias + norm.ppf(TAILS)
+    places = norm.cdf(bias + ends / (1 - acceleration * ends))
+    low, high = np.quantile(known, places)
+    return float(low), float(high)
+
+
+def ranked_counts(
+    positive: np.ndarray, scores: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count true and false positives at every threshold, from none called on.
+
+    Args:
+        positive: Whether each image is of the class, (N,) of bool.
+        scores: The class's probability, (N,).
+        weights: How often each image occurs, (N, R): a column a resample.
+
+    Returns:
+        Two arrays (T + 1, R), T distinct scores; images of one score come together.
+    """
+    order = np.argsort(-scores, kind="stable")
+    start = np.zeros_like(weights, shape=(1, weights.shape[1]))
+    ordered = np.concatenate([start, weights[order]])
+    last = np.concatenate([[True], np.diff(scores[order]) != 0, [True]])
+    called = np.cumsum(ordered, axis=0)[last]
+    ordered[1:][~positive[order]] = 0
+    true = np.cumsum(ordered, axis=0)[last]
+    return true, called - true
+
+
+def ranked_areas(true: np.ndarray, false: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute AUROC and average precision of each resample of `ranked_counts`.
+
+    Returns:
+        AUROC with ties counted half, and average precision (a step a distinct
+        score), (R,) each; NaN where a resample lacks one of the two classes.
+    """
+    positives, negatives = true[-1].astype(float), false[-1].astype(float)
+    found = np.diff(true, axis=0).astype(float)
+    # Each positive beats the negatives below it, and half of those beside it.
+    below = false[-1] - false[1:] + np.diff(false, axis=0) / 2
+    wins = np.einsum("tr,tr->r", found, below.astype(float))
+    average = ratio(np.einsum("tr,tr->r", found, precision(true, false)[1:]), positives)
+    area = ratio(wins, positives * negatives)
+    return area, np.where(negatives > 0, average, np.nan)
+
+
+def precision(true: np.ndarray, false: np.ndarray) -> np.ndarray:
+    """Compute the precision at every threshold, 0 where nothing is called."""
+    called = true + false
+    with np.errstate(invalid="ignore"):
+        return np.where(called > 0, true / called, 0)
+
+
+def weighted_scores(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray,
+    *,
+    positive: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Score predictions once for each row of weights.
+
+    A row of weights stands for a set in which each image occurs that often, so
+    that weights of 1 give what `lightbox.metrics.score` gives.
+
+    Args:
+        labels: As `checked_arrays` has them, like the next two.
+        predicted: (N,) of int.
+        probabilities: (N, K).
+        weights: How often each image occurs, (R, N).
+        positive: Position of the positive class of two: AUROC and average precision
+            are then its own, else means over classes against the rest.
+
+    Returns:
+        The metric for each of `NAMES`, (R,); NaN where a resample leaves it
+        undefined.
+    """
+    right = (labels == predicted).astype(float)
+    classes = probabilities.shape[1]
+    members = np.eye(classes)[labels]
+    means = right, image_nll(labels, probabilities), image_brier(labels, probabilities)
+    gaps = bin_gaps(probabilities.max(axis=1), right)
+    per_image = [np.ones(len(labels)), *means, members, members * right[:, None], gaps]
+    sums = np.asarray(weights, dtype=float) @ np.column_stack(per_image)
+    ends = np.cumsum([1, len(means), classes, classes])
+    total, means, present, hits, gaps = np.split(sums, ends, axis=1)
+    accuracy, nll, brier = ratio(means, total).T
+    # Counts are exact in float32, and half the memory is half the time.
+    columnwise = np.ascontiguousarray(np.asarray(weights).T, dtype=np.float32)
+    asked = range(classes) if positive is None else [positive]
+    counts = (
+        ranked_counts(labels == k, probabilities[:, k], columnwise) for k in asked
     )
-
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Divide; NaN where the denominator is 0."""
-    quotient = np.full(np.broadcast_shapes(above.shape, below.shape), np.nan)
-    return np.divide(above, below, out=quotient, where=below > 0)
+    areas = np.mean([ranked_areas(*each) for each in counts], axis=0)
+    balanced = ratio(hits, present).mean(axis=1)
+    ece = ratio(np.abs(gaps).sum(axis=1), total[:, 0])
+    found = accuracy, balanced, *areas, nll, brier, ece
+    return dict(zip(NAMES, found, strict=True))
 
 
 @dataclass(frozen=True)
@@ -320,7 +258,7 @@ class Evidence:
     """The metrics of runs that differ in their seed alone, on the test images.
 
     Attributes:
-        values: The mean over the runs of each metric of `replicates.NAMES`.
+        values: The mean over the runs of each metric of `NAMES`.
         bounds: Lower and upper bound of its 95 % interval over patients; both NaN
             where there is none.
         deviations: Sample standard deviation over seeds; NaN with one run.
@@ -331,27 +269,22 @@ class Evidence:
     deviations: dict[str, float]
 
 
-def weigh(runs: Sequence[Any], patients: Patients) -> Evidence:
+def weigh(runs: Sequence[Predicted], resamples: Patients) -> Evidence:
     """Score runs that differ in their seed alone, and bound what chance can do.
 
-    Args:
-        runs: At least one finished run.
-        patients: From `resample_patients`.
-
-    Returns:
-        Means, their BCa intervals (of the ECE that of `ece_interval`), and deviations.
+    The intervals are BCa, of the ECE those of `ece_interval`.
     """
     scores = [score_run(run) for run in runs]
     resampled, left_out, gaps = [], [], []
     for run in runs:
-        labels, answers, probabilities, positive = run_arrays(run)
-        arrays = labels, answers, probabilities
+        *arrays, positive = run_arrays(run)
         for found, weights in (
-            (resampled, patients.resampled),
-            (left_out, patients.left_out),
+            (resampled, resamples.resampled),
+            (left_out, resamples.left_out),
         ):
             found.append(weighted_scores(*arrays, weights, positive=positive))
-        gaps.append(bin_gaps(probabilities.max(axis=1), labels == answers))
+        labels, predicted, probabilities = arrays
+        gaps.append(bin_gaps(probabilities.max(axis=1), labels == predicted))
     values, bounds, deviations = {}, {}, {}
     for name in NAMES:
         each = np.array([score[name] for score in scores])
@@ -362,5 +295,5 @@ def weigh(runs: Sequence[Any], patients: Patients) -> Evidence:
             np.mean([found[name] for found in resampled], axis=0),
             np.mean([found[name] for found in left_out], axis=0),
         )
-    bounds["ece"] = ece_interval(gaps, patients.resampled)
+    bounds["ece"] = ece_interval(gaps, resamples.resampled)
     return Evidence(values, bounds, deviations)

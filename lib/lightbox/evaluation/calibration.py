@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,13 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 from scipy.stats import foldnorm
 
-from lightbox.base.errors import DataError
-from lightbox.evaluation.predictions import image_brier, image_nll, split_arrays
-from lightbox.evaluation.significance import LEVEL, wilson
+from lightbox.evaluation.predictions import (
+    Predicted,
+    image_brier,
+    image_nll,
+    split_arrays,
+)
+from lightbox.evaluation.significance import LEVEL, TAILS, wilson
 
 BINS = 15
 MEASURES = ("ece", "nll", "brier")
@@ -21,28 +24,32 @@ MEASURES = ("ece", "nll", "brier")
 LOG_RANGE = (-4.0, 4.0)
 
 
-def bin_places(confidence: ArrayLike, bins: int = BINS) -> np.ndarray:
-    """Find the bin of each confidence.
+def bin_places(confidence: ArrayLike) -> np.ndarray:
+    """Find the bin of each confidence, (N,) in [0, 1], from 0 on.
 
-    Args:
-        confidence: Probabilities, (N,), in [0, 1].
-        bins: Bins of equal width, closed above: [0, 1/bins], (1/bins, 2/bins], ...
-
-    Returns:
-        Positions of bins from 0 on, (N,) of int.
+    Bins have equal width and are closed above: [0, 1/15], (1/15, 2/15], ...
     """
     # A bound such as 3/15 is not exact in binary: what is on it belongs below.
-    scaled = np.round(np.asarray(confidence, dtype=float) * bins, 9)
-    return np.clip(np.ceil(scaled).astype(int) - 1, 0, bins - 1)
+    scaled = np.round(np.asarray(confidence, dtype=float) * BINS, 9)
+    return np.clip(np.ceil(scaled).astype(int) - 1, 0, BINS - 1)
 
 
-def ece(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> float:
-    """Compute the expected calibration error.
+def bin_gaps(confidence: ArrayLike, correct: ArrayLike) -> np.ndarray:
+    """Put each image's accuracy less its confidence into its bin.
 
     Args:
-        confidence: Probability of the answer given, (N,), in [0, 1].
-        correct: Whether the answer was right, (N,) of bool.
-        bins: Bins of equal width, as in `bin_places`.
+        confidence: Probability of the predicted class, (N,), in [0, 1].
+        correct: Whether it was right, (N,) of bool.
+
+    Returns:
+        The difference in the image's bin and 0 in the others, (N, 15).
+    """
+    sure, right = np.asarray(confidence, float), np.asarray(correct, float)
+    return np.eye(BINS)[bin_places(sure)] * (right - sure)[:, None]
+
+
+def ece(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """Compute the expected calibration error from what `bin_gaps` takes.
 
     Returns:
         The mean distance between accuracy and confidence over the bins, weighted
@@ -51,29 +58,36 @@ def ece(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> float:
     Source:
         Guo et al. 2017, arXiv 1706.04599, equation 3.
     """
-    sure, right = np.asarray(confidence, float), np.asarray(correct, float)
-    if len(sure) == 0:
-        return math.nan
-    return float(np.abs(bin_gaps(sure, right, bins).mean(axis=0)).sum())
+    gaps = bin_gaps(confidence, correct)
+    return float(np.abs(gaps.mean(axis=0)).sum()) if len(gaps) else math.nan
 
 
-def bin_gaps(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> np.ndarray:
-    """Put each image's accuracy less its confidence into its bin.
+def probability_scores(
+    labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray
+) -> dict[str, float]:
+    """Score probabilities by ECE, NLL and Brier score; NaN without images.
+
+    The ECE has 15 bins of the likeliest class's probability. The NLL uses the
+    natural logarithm of probabilities clipped at 2.2e-16. The Brier score is the mean
+    of `(p - y)^2` of the positive class with two classes, and of its sum over classes
+    with more (range 0 to 2).
 
     Args:
-        confidence: Probability of the answer given, (N,), in [0, 1].
-        correct: Whether the answer was right, (N,) of bool.
-        bins: Bins of equal width, as in `bin_places`.
-
-    Returns:
-        The difference in the image's bin and 0 in the others, (N, bins).
+        labels: As `checked_arrays` has them, like the next two.
+        predicted: (N,) of int.
+        probabilities: (N, K).
     """
-    sure, right = np.asarray(confidence, float), np.asarray(correct, float)
-    return np.eye(bins)[bin_places(sure, bins)] * (right - sure)[:, None]
+    if len(labels) == 0:
+        return dict.fromkeys(MEASURES, math.nan)
+    return {
+        "ece": ece(probabilities.max(axis=1), labels == predicted),
+        "nll": float(np.mean(image_nll(labels, probabilities))),
+        "brier": float(np.mean(image_brier(labels, probabilities))),
+    }
 
 
 def ece_interval(
-    gaps: Sequence[np.ndarray], weights: np.ndarray, level: float = LEVEL
+    gaps: Sequence[np.ndarray], weights: np.ndarray
 ) -> tuple[float, float]:
     """Bound the expected calibration error, or the mean of several runs' errors.
 
@@ -84,9 +98,8 @@ def ece_interval(
     could have made the error, the interval reaches 0.
 
     Args:
-        gaps: From `bin_gaps`, (N, bins), of each run.
+        gaps: From `bin_gaps`, (N, 15), of each run.
         weights: How often each image occurs in each resample, (R, N).
-        level: The coverage, between 0 and 1.
 
     Returns:
         Lower and upper bound, in [0, 1]; both NaN where no resample moves a bin.
@@ -112,23 +125,19 @@ def ece_interval(
         signed += (moved * np.sign(own)).sum(axis=1) / len(gaps)
     if np.max(noise) < 1e-12:
         return math.nan, math.nan
-    tail = (1 - level) / 2
-    low, high = np.quantile(signed, [tail, 1 - tail]) - bias
+    low, high = np.quantile(signed, TAILS) - bias
     # An error of 0 can be missed on one side alone, which has the whole tail.
-    if error <= np.quantile(noise, level):
+    if error <= np.quantile(noise, LEVEL):
         low = 0.0
     return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
 
 
-def reliability_bins(
-    probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS
-) -> pd.DataFrame:
-    """Set accuracy against confidence, bin by bin.
+def reliability_bins(probabilities: ArrayLike, labels: ArrayLike) -> pd.DataFrame:
+    """Set accuracy against confidence, bin by bin of the likeliest class's probability.
 
     Args:
         probabilities: Of each class, (N, K), rows summing to 1.
         labels: Position of the true class, (N,) of int.
-        bins: Bins of equal width of the likeliest class's probability.
 
     Returns:
         A row a bin, the empty ones included: `low, high` (bounds, closed above),
@@ -140,71 +149,60 @@ def reliability_bins(
         Guo et al. 2017, arXiv 1706.04599, figure 1.
     """
     chances = np.asarray(probabilities, dtype=float)
-    truth = np.asarray(labels, dtype=int)
-    sure = chances.max(axis=1, initial=0)
-    right = chances.argmax(axis=1) == truth if len(truth) else np.zeros(0, bool)
-    places = bin_places(sure, bins)
-    images = np.bincount(places, minlength=bins)
-    correct = np.bincount(places, right, minlength=bins).astype(int)
-    total = np.bincount(places, sure, minlength=bins)
+    sure = chances.max(axis=1)
+    places = bin_places(sure)
+    images = np.bincount(places, minlength=BINS)
+    right = chances.argmax(axis=1) == np.asarray(labels, dtype=int)
+    correct = np.bincount(places, right, minlength=BINS).astype(int)
+    total = np.bincount(places, sure, minlength=BINS)
     filled = np.where(images > 0, images, np.nan)
     bounds = [wilson(int(k), int(n)) for k, n in zip(correct, images, strict=True)]
+    low, high = zip(*bounds, strict=True)
     return pd.DataFrame(
         {
-            "low": np.arange(bins) / bins,
-            "high": np.arange(1, bins + 1) / bins,
+            "low": np.arange(BINS) / BINS,
+            "high": np.arange(1, BINS + 1) / BINS,
             "images": images,
             "correct": correct,
             "confidence": total / filled,
             "accuracy": correct / filled,
-            "accuracy_low": [low for low, _ in bounds],
-            "accuracy_high": [high for _, high in bounds],
+            "accuracy_low": low,
+            "accuracy_high": high,
         }
     )
 
 
 def scaled(probabilities: ArrayLike, temperature: float) -> np.ndarray:
-    """Soften or sharpen probabilities by a temperature.
+    """Soften probabilities, (N, K), by a temperature above 1, or sharpen them below.
 
     The logits are recovered as logarithms of the probabilities, which differ from
-    them by a constant a row that the softmax cancels.
-
-    Args:
-        probabilities: Of each class, (N, K), rows summing to 1.
-        temperature: Above 1 softens, below 1 sharpens, 1 changes nothing.
-
-    Returns:
-        The new probabilities, (N, K); the likeliest class of a row stays so.
+    them by a constant a row that the softmax cancels. The likeliest class stays so.
 
     Source:
         Guo et al. 2017, arXiv 1706.04599, section 4.2.
     """
-    logs = _logs(np.asarray(probabilities, dtype=float)) / temperature
+    logs = _logs(probabilities) / temperature
     powers = np.exp(logs - logs.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
-    """Find the temperature with the lowest NLL.
+    """Find the temperature with the lowest NLL, between 0.018 and 55.
+
+    It is NaN where none has the lowest: without an image, without an error (the NLL
+    then falls as long as the temperature does), and where the search ends at the end
+    of its range.
 
     Args:
         probabilities: Of each class on val, (N, K), rows summing to 1.
         labels: Position of the true class, (N,) of int.
 
-    Returns:
-        The temperature, between 0.018 and 55. It lies at the lower bound where
-        every image is classified correctly: the NLL then falls without end.
-
-    Raises:
-        DataError: There is no image.
-
     Source:
         Guo et al. 2017, arXiv 1706.04599, section 4.2.
     """
-    chances, truth = np.asarray(probabilities, float), np.asarray(labels, dtype=int)
-    if len(truth) == 0:
-        raise DataError("val has no images: no temperature can be fitted on it")
-    logs = _logs(chances)
+    logs, truth = _logs(probabilities), np.asarray(labels, dtype=int)
+    if (logs.argmax(axis=1) == truth).all():
+        return math.nan
     rows = np.arange(len(truth))
 
     def nll(log_temperature: float) -> float:
@@ -217,76 +215,50 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
     found = minimize_scalar(
         nll, bounds=LOG_RANGE, method="bounded", options={"xatol": 1e-6}
     )
-    return float(math.exp(found.x))
+    at_end = min(abs(found.x - end) for end in LOG_RANGE) < 0.01
+    return math.nan if at_end else float(math.exp(found.x))
 
 
-def _logs(probabilities: np.ndarray) -> np.ndarray:
+def _logs(probabilities: ArrayLike) -> np.ndarray:
     """Take logarithms, of zero as of the smallest normal number."""
-    return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-
-
-def recalibrate(run: Any) -> dict[str, float]:
-    """Fit a run's temperature on val and measure its effect on test.
-
-    Args:
-        run: A finished run.
-
-    Returns:
-        `temperature`; `ece`, `nll` and `brier` on test as trained, and the same
-        with `_scaled` behind their names. All NaN where a split has no images.
-    """
-    val_labels, _, val = split_arrays(run, "val")
-    labels, answers, test = split_arrays(run, "test")
-    names = ["temperature", *MEASURES, *(f"{name}_scaled" for name in MEASURES)]
-    if not (len(val_labels) and len(labels)):
-        return dict.fromkeys(names, math.nan)
-    temperature = fit_temperature(val, val_labels)
-    line = {"temperature": temperature}
-    for suffix, chances in (("", test), ("_scaled", scaled(test, temperature))):
-        right = labels == answers
-        line[f"ece{suffix}"] = ece(chances.max(axis=1), right)
-        line[f"nll{suffix}"] = float(np.mean(image_nll(labels, chances)))
-        line[f"brier{suffix}"] = float(np.mean(image_brier(labels, chances)))
-    return line
+    chances = np.asarray(probabilities, dtype=float)
+    return np.log(np.maximum(chances, np.finfo(np.float32).tiny))
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """One run's bins on test, as trained and after its temperature.
+    """One run on test, as trained and after the temperature fitted on val.
 
     Attributes:
-        before: From `reliability_bins`.
-        after: The same of the softened or sharpened probabilities, or None where
-            val gives no temperature.
-        temperature: Fitted on val; NaN where it gives none.
-        errors: The expected calibration errors, as trained and after.
+        temperature: NaN where val gives none, see `fit_temperature`.
+        before: From `reliability_bins`, as trained.
+        after: The same after the temperature; None where val gives none.
+        scores: From `probability_scores`, as trained, and with `_scaled` behind their
+            names after the temperature; those are NaN where val gives none.
     """
 
+    temperature: float
     before: pd.DataFrame
     after: pd.DataFrame | None
-    temperature: float
-    errors: tuple[float, float]
+    scores: dict[str, float]
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """The expected calibration errors, as trained and after."""
+        return self.scores["ece"], self.scores["ece_scaled"]
 
 
-def calibrate(run: Any) -> Calibrated:
-    """Bin a run's test images, as trained and after a temperature fitted on val.
-
-    Args:
-        run: A finished run.
-
-    Returns:
-        The bins; those after the temperature are missing where val has no error,
-        or no right answer, and any temperature could still be bettered.
-    """
-    val_labels, val_answers, val = split_arrays(run, "val")
-    labels, answers, test = split_arrays(run, "test")
-    before = reliability_bins(test, labels)
-    right = answers == labels
-    error = ece(test.max(axis=1, initial=0), right)
-    val_right = val_answers == val_labels
-    if val_right.all() or not val_right.any():
-        return Calibrated(before, None, math.nan, (error, math.nan))
+def calibrate(run: Predicted) -> Calibrated:
+    """Fit a run's temperature on val and measure what it does to test."""
+    val_labels, _, val = split_arrays(run, "val")
+    labels, predicted, test = split_arrays(run, "test")
     temperature = fit_temperature(val, val_labels)
-    mended = scaled(test, temperature)
-    errors = error, ece(mended.max(axis=1, initial=0), right)
-    return Calibrated(before, reliability_bins(mended, labels), temperature, errors)
+    before, after = reliability_bins(test, labels), None
+    scores = probability_scores(labels, predicted, test)
+    mended = dict.fromkeys(MEASURES, math.nan)
+    if not math.isnan(temperature):
+        softened = scaled(test, temperature)
+        after = reliability_bins(softened, labels)
+        mended = probability_scores(labels, predicted, softened)
+    scores |= {f"{name}_scaled": mended[name] for name in MEASURES}
+    return Calibrated(temperature, before, after, scores)

@@ -5,13 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from lightbox.evaluation.bootstrap import interval
-from lightbox.evaluation.significance import LEVEL
+from lightbox.evaluation.bootstrap import (
+    interval,
+    precision,
+    ranked_areas,
+    ranked_counts,
+)
+from lightbox.evaluation.significance import TAILS
 
 GRID = np.linspace(0, 1, 101)  # where bands are known, on the horizontal axis
 CHUNK = 250_000  # image weights worked on at a time; bounds memory
 Task = tuple[np.ndarray, np.ndarray]
+Counts = tuple[np.ndarray, np.ndarray]  # from `ranked_counts`
 
 
 @dataclass(frozen=True)
@@ -50,13 +57,13 @@ def curves(tasks: Sequence[Task], weights: np.ndarray, *, bands: bool = True) ->
     Args:
         tasks: One for a positive class, one a class for one against the rest, and
             so for each seed: whether each image is of the class, (N,) of bool with
-            both answers, and the class's probability, (N,).
+            both values, and the class's probability, (N,).
         weights: How often each image occurs in each resample, (R, N).
         bands: Whether bands are computed too, which takes twice the time.
 
     Returns:
         The curves, their areas and 95 % bands. The intervals of the areas are
-        percentiles of the same resamples; a resample without one of the two answers
+        percentiles of the same resamples; a resample without one of the two classes
         is left out.
 
     Source:
@@ -64,13 +71,13 @@ def curves(tasks: Sequence[Task], weights: np.ndarray, *, bands: bool = True) ->
         and Goadrich 2006, doi 10.1145/1143844.1143874 (no straight lines between
         points of precision and recall).
     """
-    exact = [_counts(truth, scores) for truth, scores in tasks]
-    roc, steps = _mean_roc(exact), _mean_steps(exact)
+    once = np.ones((weights.shape[1], 1), dtype=np.int64)
+    exact = [ranked_counts(*task, once) for task in tasks]
     areas, heights = [], []
-    pieces = max(1, math.ceil(weights.size / CHUNK))
-    for chunk in np.array_split(weights, pieces):
-        counts = [_counts(truth, scores, chunk) for truth, scores in tasks]
-        areas.append(np.mean([_areas(*each) for each in counts], axis=0))
+    for chunk in np.array_split(weights, max(1, math.ceil(weights.size / CHUNK))):
+        times = chunk.T.astype(np.int64)
+        counts = [ranked_counts(*task, times) for task in tasks]
+        areas.append(np.mean([ranked_areas(*each) for each in counts], axis=0))
         if bands:
             heights.append(np.mean([_heights(*each) for each in counts], axis=0))
     roc_areas, averages = np.concatenate(areas, axis=1)
@@ -78,13 +85,14 @@ def curves(tasks: Sequence[Task], weights: np.ndarray, *, bands: bool = True) ->
     if bands:
         drawn = [_band(values) for values in np.concatenate(heights, axis=1)]
     return Curves(
-        *roc,
-        *steps,
-        roc_band=drawn[0],
-        precision_band=drawn[1],
-        auroc=float(np.trapezoid(roc[1], roc[0])),
+        *_mean_roc(exact),
+        *_mean_steps(exact),
+        *drawn,
+        auroc=float(np.mean([roc_auc_score(*task) for task in tasks])),
         auroc_interval=interval(roc_areas),
-        average_precision=float(np.diff(steps[0]) @ steps[1][1:]),
+        average_precision=float(
+            np.mean([average_precision_score(*task) for task in tasks])
+        ),
         average_precision_interval=interval(averages),
     )
 
@@ -94,72 +102,29 @@ def _band(values: np.ndarray) -> np.ndarray:
     known = values[~np.isnan(values).any(axis=1)]
     if len(known) == 0:
         return np.full((2, len(GRID)), np.nan)
-    return np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return np.quantile(known, TAILS, axis=0)
 
 
-def _counts(
-    truth: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Count true and false positives at every threshold, from none called on.
-
-    Returns:
-        Two arrays (R, T + 1), T distinct scores; images of one score come together.
-    """
-    if weights is None:
-        weights = np.ones((1, len(truth)), dtype=np.int64)
-    order = np.argsort(-scores, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
-    ordered = weights[:, order].astype(np.int64)
-    true = np.cumsum(ordered * truth[order], axis=1)[:, last]
-    called = np.cumsum(ordered, axis=1)[:, last]
-    start = np.zeros((len(weights), 1), dtype=np.int64)
-    return np.hstack([start, true]), np.hstack([start, called - true])
-
-
-def _mean_roc(exact: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+def _mean_roc(exact: list[Counts]) -> tuple[np.ndarray, np.ndarray]:
     """Average ROC curves, with the lower and the upper end of every vertical step."""
-    rates = [(false[0] / false[0, -1], true[0] / true[0, -1]) for true, false in exact]
+    rates = [(false[:, 0] / false[-1], true[:, 0] / true[-1]) for true, false in exact]
     at = np.unique(np.concatenate([x for x, _ in rates]))
-    # At a vertical step np.interp answers its end; mirrored, its beginning.
+    # At a vertical step np.interp gives its end; mirrored, its beginning.
     low = np.mean([-np.interp(-at, -x[::-1], -y[::-1]) for x, y in rates], axis=0)
     high = np.mean([np.interp(at, x, y) for x, y in rates], axis=0)
-    return [np.repeat(at, 2), np.column_stack([low, high]).ravel()]
+    return np.repeat(at, 2), np.column_stack([low, high]).ravel()
 
 
-def _mean_steps(exact: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+def _mean_steps(exact: list[Counts]) -> tuple[np.ndarray, np.ndarray]:
     """Average precision-recall curves, which are steps."""
-    recalls = [true[0] / true[0, -1] for true, _ in exact]
+    recalls = [true[:, 0] / true[-1] for true, _ in exact]
     at = np.unique(np.concatenate(recalls))
     held = []
-    for (true, false), recall in zip(exact, recalls, strict=True):
+    for counts, recall in zip(exact, recalls, strict=True):
         # The first threshold that reaches a recall; of recall 0, the next step's.
         first = np.searchsorted(recall, np.maximum(at, at[1]))
-        held.append(true[0, first] / (true[0, first] + false[0, first]))
-    return [at, np.mean(held, axis=0)]
-
-
-def _precision(true: np.ndarray, false: np.ndarray) -> np.ndarray:
-    """Compute the precision at every threshold, 0 where nothing is called."""
-    called = true + false
-    return np.divide(true, called, out=np.zeros(called.shape), where=called > 0)
-
-
-def _areas(true: np.ndarray, false: np.ndarray) -> np.ndarray:
-    """Compute both areas of every resample.
-
-    Returns:
-        (2, R): the area under the ROC curve and the average precision; NaN where a
-        resample lacks one of the two answers.
-    """
-    positives, negatives = true[:, -1].astype(float), false[:, -1].astype(float)
-    found = np.diff(true, axis=1)
-    middle = (true[:, 1:] + true[:, :-1]) / 2
-    area = np.einsum("rt,rt->r", np.diff(false, axis=1), middle)
-    average = np.einsum("rt,rt->r", found, _precision(true, false)[:, 1:])
-    both = (positives > 0) & (negatives > 0)
-    sums = np.stack([area, average])
-    whole = np.stack([positives * negatives, positives])
-    return np.divide(sums, whole, out=np.full(sums.shape, np.nan), where=both)
+        held.append(precision(*counts)[first, 0])
+    return at, np.mean(held, axis=0)
 
 
 def _heights(true: np.ndarray, false: np.ndarray) -> np.ndarray:
@@ -167,8 +132,10 @@ def _heights(true: np.ndarray, false: np.ndarray) -> np.ndarray:
 
     Returns:
         (2, R, 101): the true-positive rate and the precision; NaN where a resample
-        lacks one of the two answers.
+        lacks one of the two classes.
     """
+    precisions = precision(true, false).T.ravel()
+    true, false = true.T, false.T
     positives, negatives = true[:, -1:], false[:, -1:]
     # One search over all resamples at once: each has a stretch of numbers of its own.
     stretch = int((positives + negatives).max()) + 1
@@ -178,8 +145,7 @@ def _heights(true: np.ndarray, false: np.ndarray) -> np.ndarray:
     # The fewest positives that make the recall; a count is exact, a share is not.
     needed = np.maximum(np.ceil(GRID * positives - 1e-9), 1).astype(np.int64)
     places = np.searchsorted((true + offset).ravel(), (needed + offset).ravel())
-    precision = _precision(true, false).ravel()
-    held = precision[np.minimum(places, precision.size - 1)]
+    held = precisions[np.minimum(places, precisions.size - 1)]
     rates = height.reshape(-1, len(GRID)) / np.maximum(positives, 1)
     heights = np.stack([rates, held.reshape(-1, len(GRID))])
     heights[:, ((positives == 0) | (negatives == 0))[:, 0]] = np.nan

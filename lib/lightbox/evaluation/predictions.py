@@ -1,7 +1,7 @@
 """Predictions as arrays: checked once, scored image by image, patient by patient."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,20 +15,60 @@ EPSILON = float(np.finfo(np.float64).eps)
 SUM_TOLERANCE = 1e-3
 
 
+class PredictedData(Protocol):
+    """The data that a run saw, as far as its numbers need it."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Their names, in the order of the outputs."""
+
+    @property
+    def positive(self) -> str | None:
+        """The class that is looked for."""
+
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Images by split, then by class."""
+
+
+class Predicted(Protocol):
+    """A finished run, as far as its numbers need it: `lightbox.runs.store.Run`."""
+
+    @property
+    def id(self) -> str:
+        """Its hash."""
+
+    @property
+    def data(self) -> PredictedData:
+        """The data that it saw."""
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """A row an image: `split, image, group, label, predicted, prob_<class>`."""
+
+
+def split_rows(run: Predicted, split: str = "test") -> pd.DataFrame:
+    """Give a run's predictions on a split, in the order of the file."""
+    return run.predictions[run.predictions["split"] == split]
+
+
+def sorted_test(run: Predicted) -> pd.DataFrame:
+    """Give a run's predictions on test by image name, the order that runs share."""
+    return split_rows(run).sort_values("image", kind="stable", ignore_index=True)
+
+
 def checked_arrays(
     predictions: pd.DataFrame, classes: Sequence[str], positive: str | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check predictions and turn them into positions and probabilities.
 
     Args:
-        predictions: Columns `label`, `predicted` and `prob_<class>` for each
-            class; a row an image.
-        classes: The class names, in order, K of them.
-        positive: The positive class, or None.
+        predictions: Columns `label`, `predicted` and `prob_<class>` for each class.
+        classes: K names, in order.
+        positive: One of them, or None.
 
     Returns:
-        Labels and answers as positions of classes, both (N,) of int, and the
-        probabilities, (N, K).
+        Labels and predicted classes as positions, (N,) of int; probabilities, (N, K).
 
     Raises:
         DataError: If a column is missing, a label is not a class, or the
@@ -53,7 +93,7 @@ def checked_arrays(
                 f"classes are {', '.join(classes)}"
             )
         places.append(codes)
-    labels, answers = places
+    labels, predicted = places
     probabilities = predictions[columns[2:]].to_numpy(dtype=float)
     # The comparison is also false for NaN, which must not pass either.
     wrong = ~(np.abs(probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE)
@@ -63,52 +103,35 @@ def checked_arrays(
             f"the probabilities of {int(wrong.sum())} image(s) are negative or do not "
             f"sum to 1, first in row {int(np.argmax(wrong))} of the split"
         )
-    return labels, answers, probabilities
+    return labels, predicted, probabilities
 
 
-def split_arrays(run: Any, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Check a run's predictions on a split and turn them into arrays.
+def split_arrays(
+    run: Predicted, split: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turn a run's predictions on a split into `checked_arrays`."""
+    return checked_arrays(split_rows(run, split), run.data.classes, run.data.positive)
 
-    Args:
-        run: A finished run.
-        split: `"train"`, `"val"` or `"test"`.
 
-    Returns:
-        As `checked_arrays`, in the order of the file.
+def run_arrays(run: Predicted) -> tuple[np.ndarray, np.ndarray, np.ndarray, int | None]:
+    """Turn a run's predictions on test into `checked_arrays`, sorted by image name.
 
-    Raises:
-        DataError: As `checked_arrays`.
+    The fourth is the position of the positive class of two, else None.
     """
-    data = run.data
-    rows = run.predictions[run.predictions["split"] == split]
-    return checked_arrays(rows, data.classes, data.positive)
+    classes, positive = [str(name) for name in run.data.classes], run.data.positive
+    arrays = checked_arrays(sorted_test(run), classes, positive)
+    binary = len(classes) == 2 and positive is not None
+    return *arrays, classes.index(positive) if binary else None
 
 
 def image_nll(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Compute the negative log-likelihood of each image.
-
-    Args:
-        labels: Positions of the true classes, (N,) of int.
-        probabilities: Of each class, (N, K).
-
-    Returns:
-        Nats, (N,), of probabilities clipped at 2.2e-16.
-    """
+    """Compute each image's negative log-likelihood in nats, clipped at 2.2e-16."""
     likely = probabilities[np.arange(len(labels)), labels]
     return -np.log(np.clip(likely, EPSILON, 1))
 
 
 def image_brier(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Compute the squared error of each image's probabilities.
-
-    Args:
-        labels: Positions of the true classes, (N,) of int.
-        probabilities: Of each class, (N, K).
-
-    Returns:
-        `(p - y)^2` of one class with two classes, summed over classes with more;
-        (N,), in [0, 1] or [0, 2].
-    """
+    """Compute each image's `(p - y)^2`, summed over classes with more than two."""
     num_classes = probabilities.shape[1]
     squared = (probabilities - np.eye(num_classes)[labels]) ** 2
     return squared.sum(axis=1) / (2 if num_classes == 2 else 1)
@@ -133,51 +156,28 @@ def group_codes(groups: Sequence[str], images: Sequence[str]) -> np.ndarray:
             f"{len(groups)} patients for {len(images)} images: give one each, an empty "
             "text where none is known"
         )
-    numbers: dict[tuple[str, str], int] = {}
     # A pair, so that an image never shares a number with a patient of its name.
     pairs = [
         (str(group), "") if str(group) else ("", str(image))
         for group, image in zip(groups, images, strict=True)
     ]
+    numbers: dict[tuple[str, str], int] = {}
     return np.array([numbers.setdefault(p, len(numbers)) for p in pairs], dtype=int)
 
 
-def run_arrays(run: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, int | None]:
-    """Read a run's test images as arrays, sorted by name.
-
-    Args:
-        run: A finished run.
-
-    Returns:
-        Labels and answers as positions of classes, (N,) of int, probabilities,
-        (N, K), and the position of the positive class of two, else None.
-    """
-    data = run.data
-    classes = [str(name) for name in data.classes]
-    arrays = checked_arrays(sorted_test(run), classes, data.positive)
-    binary = len(classes) == 2 and data.positive is not None
-    return *arrays, classes.index(data.positive) if binary else None
+def patients(run: Predicted) -> np.ndarray:
+    """Number the patients behind a run's test images, in the order of `right`."""
+    test = sorted_test(run)
+    return group_codes(list(test["group"]), list(test["image"]))
 
 
-def sorted_test(run: Any) -> pd.DataFrame:
-    """Give the test images of a run in the order that all runs share.
-
-    Args:
-        run: A finished run.
-
-    Returns:
-        Its predictions on test, sorted by image name.
-    """
-    test = run.predictions[run.predictions["split"] == "test"]
-    return test.sort_values("image", kind="stable", ignore_index=True)
-
-
-def right(run: Any, answers: pd.Series | str | None = None) -> pd.Series:
+def right(run: Predicted, predicted: pd.Series | str | None = None) -> pd.Series:
     """Say for each test image whether it was classified correctly.
 
     Args:
         run: A finished run.
-        answers: One class to answer always, in place of the run's predictions.
+        predicted: Other classes to take, by image name as `thresholds.moved` has
+            them, or one class for all images; None takes the run's own.
 
     Returns:
         Bool by image name, sorted by it.
@@ -185,22 +185,8 @@ def right(run: Any, answers: pd.Series | str | None = None) -> pd.Series:
     Raises:
         DataError: If an image occurs twice.
     """
-    test = run.predictions[run.predictions["split"] == "test"].set_index("image")
+    test = split_rows(run).set_index("image")
     if test.index.has_duplicates:
         raise DataError(f"run {run.id} has predicted a test image twice")
-    given = test["predicted"] if answers is None else answers
+    given = test["predicted"] if predicted is None else predicted
     return (test["label"] == given).sort_index()
-
-
-def patients(run: Any) -> np.ndarray:
-    """Number the patients behind a run's test images.
-
-    Args:
-        run: A finished run.
-
-    Returns:
-        A number for each image in the order of `right`; an image whose patient is
-        not known has one of its own.
-    """
-    test = sorted_test(run)
-    return group_codes(list(test["group"]), list(test["image"]))

@@ -1,42 +1,44 @@
 """Intervals of proportions, exact paired tests, and what they leave tied."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from string import ascii_lowercase
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from statsmodels.stats.proportion import proportion_confint
+from scipy.stats import norm
 
 from lightbox.base.errors import DataError
-from lightbox.evaluation.predictions import patients, right
+from lightbox.evaluation.predictions import Predicted, patients, right
 
-LEVEL = 0.95
+LEVEL = 0.95  # the coverage of every interval
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+Z = float(norm.ppf(TAILS[1]))
 ALPHA = 0.05
 
 
-def wilson(successes: int, total: int, level: float = LEVEL) -> tuple[float, float]:
-    """Compute the Wilson score interval of a proportion.
+def wilson(successes: float, total: int) -> tuple[float, float]:
+    """Compute the 95 % Wilson score interval of a proportion; NaN where `total` is 0.
 
     Args:
-        successes: How many of `total` succeeded.
+        successes: How many of `total` succeeded; need not be whole, as it must be for
+            SciPy's `binomtest`: 90 % of 16 images are 14.4.
         total: The number of independent trials; images of one patient are not
             independent, and the interval is then too narrow.
-        level: The coverage, between 0 and 1.
-
-    Returns:
-        Lower and upper bound as fractions; both NaN where `total` is 0.
 
     Source:
         Wilson 1927, doi 10.1080/01621459.1927.10502953.
     """
     if total == 0:
-        return float("nan"), float("nan")
-    low, high = proportion_confint(successes, total, alpha=1 - level, method="wilson")
-    return float(low), float(high)
+        return math.nan, math.nan
+    share, whole = successes / total, 1 + Z**2 / total
+    middle = (share + Z**2 / (2 * total)) / whole
+    variance = share * (1 - share) / total + Z**2 / (4 * total**2)
+    half = Z * math.sqrt(variance) / whole
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,9 @@ def mcnemar(
 
     Args:
         first: Whether the first model was right, (N,) of bool.
-        second: Whether the second model was right, (N,) of bool, same images.
+        second: The same of the second.
         groups: The patient of each image as a number from 0 on, (N,); None takes
             images as independent.
-
-    Returns:
-        The discordant counts and the two-sided exact p-value (1 without any
-        discordant image).
 
     Raises:
         ValueError: If the two do not have one entry per image each.
@@ -94,7 +92,9 @@ def mcnemar(
     if one.shape != two.shape:
         raise ValueError(f"{one.shape} and {two.shape}: not the same images")
     only_first, only_second = int(np.sum(one & ~two)), int(np.sum(~one & two))
-    nets = net_counts(one, two, groups)
+    nets = one.astype(int) - two.astype(int)
+    if groups is not None:
+        nets = np.bincount(np.asarray(groups), nets).round().astype(int)
     chances = sign_flips(nets)
     pvalue = float(chances[abs(int(nets.sum()))])
     # Not every lead can occur: that of two patients of two images is 0 or 4.
@@ -104,36 +104,15 @@ def mcnemar(
     return Paired(only_first, only_second, pvalue, needed)
 
 
-def net_counts(
-    first: ArrayLike, second: ArrayLike, groups: Sequence[int] | None = None
-) -> np.ndarray:
-    """Count, patient by patient, by how many images one model leads the other.
-
-    Args:
-        first: Whether the first model was right, (N,) of bool.
-        second: Whether the second model was right, (N,) of bool, same images.
-        groups: The patient of each image as a number from 0 on, (N,); None makes
-            each image a patient.
-
-    Returns:
-        Images that only the first got right, less those that only the second did,
-        a patient, (G,) of int.
-    """
-    gaps = np.asarray(first, dtype=int) - np.asarray(second, dtype=int)
-    if groups is None:
-        return gaps
-    return np.bincount(np.asarray(groups), gaps).round().astype(int)
-
-
 def sign_flips(nets: ArrayLike) -> np.ndarray:
     """Find how probable each net lead is when every patient's sign is a coin's.
 
     Args:
-        nets: The net count of each patient, (G,) of int.
+        nets: By how many images the first model leads on each patient, (G,) of int.
 
     Returns:
-        At place t the probability of a lead of t or more images of either model,
-        for t from 0 to the sum of absolute counts; exact, not drawn.
+        At place t the exact probability of a lead of t or more images of either
+        model, for t from 0 to the sum of absolute counts.
     """
     sizes = np.abs(np.asarray(nets, dtype=int))
     sizes = sizes[sizes > 0]
@@ -149,25 +128,18 @@ def sign_flips(nets: ArrayLike) -> np.ndarray:
     return np.minimum(np.cumsum(leads[::-1])[::-1], 1.0)
 
 
-def holm(pvalues: list[float]) -> list[float]:
-    """Adjust p-values for testing several pairs at once.
-
-    Args:
-        pvalues: One a comparison.
-
-    Returns:
-        The adjusted values, in the same order.
+def holm(pvalues: Sequence[float]) -> list[float]:
+    """Adjust p-values for testing several pairs at once, in the order given.
 
     Source:
         Holm 1979, Scandinavian Journal of Statistics 6(2), 65-70.
     """
-    # Not statsmodels': it runs the garbage collector at every call, 0.3 s each.
     given = np.asarray(pvalues, dtype=float)
     order = np.argsort(given, kind="stable")
     steps = given[order] * np.arange(len(given), 0, -1)
     adjusted = np.empty(len(given))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return [float(p) for p in adjusted]
+    return adjusted.tolist()
 
 
 COLUMNS = [
@@ -179,15 +151,11 @@ COLUMNS = [
     "discordant",
     "needed",
     "pvalue",
-    "adjusted",
 ]
 
 
-def pairwise(runs: Sequence[Any]) -> pd.DataFrame:
-    """Test every two runs against each other on the test images.
-
-    Args:
-        runs: Finished runs on the same data.
+def pairwise(runs: Sequence[Predicted]) -> pd.DataFrame:
+    """Test every two runs on the same data against each other on the test images.
 
     Returns:
         A row a pair: positions `first` and `second`; `only_first`, `only_second`,
@@ -199,33 +167,25 @@ def pairwise(runs: Sequence[Any]) -> pd.DataFrame:
     Raises:
         DataError: If two runs did not predict the same test images.
     """
-    answers = [right(run) for run in runs]
+    hits = [right(run) for run in runs]
     groups = patients(runs[0]) if runs else None
     rows = []
     for one, two in combinations(range(len(runs)), 2):
-        if not answers[one].index.equals(answers[two].index):
+        if not hits[one].index.equals(hits[two].index):
             raise DataError(
                 f"runs {runs[one].id} and {runs[two].id} predicted different test "
                 "images; train them again on the same data"
             )
-        test = mcnemar(answers[one], answers[two], groups)
+        test = mcnemar(hits[one], hits[two], groups)
         lead = test.only_first - test.only_second
         counts = (test.only_first, test.only_second, lead, test.discordant)
         rows.append((one, two, *counts, test.needed, test.pvalue))
-    frame = pd.DataFrame(rows, columns=COLUMNS[:-1])
-    return frame.assign(adjusted=holm(list(frame["pvalue"])))
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return frame.assign(adjusted=holm(frame["pvalue"]))
 
 
-def tied_with(runs: Sequence[Any], chosen: int) -> list[int]:
-    """Find the runs that the test images cannot tell from one of them.
-
-    Args:
-        runs: Finished runs on the same data.
-        chosen: Position of the one.
-
-    Returns:
-        Positions of the others whose Holm-adjusted p-value is 0.05 or more.
-    """
+def tied_with(runs: Sequence[Predicted], chosen: int) -> list[int]:
+    """Find the places of the runs whose adjusted p-value against one is not < 0.05."""
     pairs = pairwise(runs)
     pairs = pairs[(pairs["first"] == chosen) | (pairs["second"] == chosen)]
     tied = pairs[~(pairs["adjusted"] < ALPHA)]
@@ -256,18 +216,10 @@ def tie_letters(order: Sequence[int], pairs: pd.DataFrame) -> dict[int, str]:
         groups = [g for g in distinct if not any(g < other for other in distinct)]
     rank = {position: place for place, position in enumerate(order)}
     groups = sorted(groups, key=lambda group: sorted(rank[k] for k in group))
-    letters = [_letter(place) for place in range(len(groups))]
-    return {
-        position: "".join(
-            letter
-            for letter, group in zip(letters, groups, strict=True)
-            if position in group
-        )
-        for position in order
-    }
-
-
-def _letter(place: int) -> str:
-    """Name a group: a to z, then a' to z' and so on."""
-    turns, letter = divmod(place, len(ascii_lowercase))
-    return ascii_lowercase[letter] + "'" * turns
+    letters = dict.fromkeys(order, "")
+    for place, group in enumerate(groups):
+        # a to z, then a' to z' and so on.
+        turns, letter = divmod(place, len(ascii_lowercase))
+        for position in group:
+            letters[position] += ascii_lowercase[letter] + "'" * turns
+    return letters

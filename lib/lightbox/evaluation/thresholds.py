@@ -1,9 +1,6 @@
 """A threshold chosen on val, and what the test images score at it."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from lightbox.base.errors import DataError
 from lightbox.evaluation.metrics import Scores, score
+from lightbox.evaluation.predictions import Predicted, split_rows
 
 USUAL = 0.5
 
@@ -45,9 +43,6 @@ def choose_threshold(positive: ArrayLike, probabilities: ArrayLike) -> Threshold
         positive: Whether each image is of the positive class, (N,) of bool.
         probabilities: That class's probability, (N,), in [0, 1].
 
-    Returns:
-        The threshold.
-
     Raises:
         DataError: Only one of the two classes is there.
 
@@ -70,37 +65,20 @@ def choose_threshold(positive: ArrayLike, probabilities: ArrayLike) -> Threshold
     youden = np.round(sensitivity + specificity - 1, 12)
     best = np.flatnonzero(youden == youden.max())
     chosen = best[np.argmin(np.abs(candidates[best] - USUAL))]
-    return Threshold(
-        float(candidates[chosen]),
-        float(sensitivity[chosen]),
-        float(specificity[chosen]),
-    )
+    measures = candidates, sensitivity, specificity
+    return Threshold(*(float(values[chosen]) for values in measures))
 
 
-def positive_class(run: Any) -> str | None:
-    """Name the class that a threshold speaks of.
-
-    Args:
-        run: A finished run.
-
-    Returns:
-        The positive class, else the last of two; None with more than two.
-    """
+def positive_class(run: Predicted) -> str | None:
+    """Name the positive class, else the last of two; None with more than two."""
     data = run.data
     if len(data.classes) != 2:
         return None
     return str(data.positive or data.classes[-1])
 
 
-def threshold_of(run: Any) -> Threshold | None:
-    """Choose a run's threshold on its val images.
-
-    Args:
-        run: A finished run.
-
-    Returns:
-        The threshold, which test images play no part in; None with more than two
-        classes.
+def threshold_of(run: Predicted) -> Threshold | None:
+    """Choose a run's threshold on its val images; None with more than two classes.
 
     Raises:
         DataError: Val has images of one class only.
@@ -108,57 +86,19 @@ def threshold_of(run: Any) -> Threshold | None:
     name = positive_class(run)
     if name is None:
         return None
-    val = run.predictions[run.predictions["split"] == "val"]
+    val = split_rows(run, "val")
     return choose_threshold(val["label"] == name, val[f"prob_{name}"])
 
 
-def moved(run: Any, threshold: float) -> pd.Series:
-    """Answer the test images of a run at another threshold.
-
-    Args:
-        run: A finished run with two classes.
-        threshold: On the probability of `positive_class`.
-
-    Returns:
-        The class answered for each test image, by image name.
-    """
+def moved(run: Predicted, threshold: float) -> pd.Series:
+    """Predict a run's test images, of two classes, at another threshold, by name."""
     name = positive_class(run)
     other = next(c for c in run.data.classes if c != name)
-    test = run.predictions[run.predictions["split"] == "test"].set_index("image")
-    called = test[f"prob_{name}"] >= threshold
+    called = split_rows(run).set_index("image")[f"prob_{name}"] >= threshold
     return called.map({True: name, False: other})
 
 
-def recalls(labels: pd.Series, answers: pd.Series, classes: Sequence[str]) -> list:
-    """Compute the recall of each class.
-
-    Args:
-        labels: True classes, (N,).
-        answers: Answered classes, (N,), in the same order.
-        classes: In which order the recalls come.
-
-    Returns:
-        A fraction a class; NaN where no image is of the class.
-    """
-    hits = labels.to_numpy() == answers.to_numpy()
-    members = [labels.to_numpy() == name for name in classes]
-    return [float(hits[m].mean()) if m.any() else math.nan for m in members]
-
-
-def score_moved(run: Any, threshold: float) -> Scores:
-    """Score a run's test images at another threshold.
-
-    Args:
-        run: A finished run with two classes.
-        threshold: On the probability of `thresholds.positive_class`.
-
-    Returns:
-        The scores, of that class where the run names no positive one.
-    """
-    test = run.predictions[run.predictions["split"] == "test"]
-    answers = moved(run, threshold).loc[test["image"]].to_numpy()
-    return score(
-        test.assign(predicted=answers),
-        run.data.classes,
-        positive_class(run),
-    )
+def score_moved(run: Predicted, threshold: float) -> Scores:
+    """Score `moved` predictions, of `positive_class`."""
+    rows = split_rows(run).assign(predicted=moved(run, threshold).to_numpy())
+    return score(rows, run.data.classes, positive_class(run))
