@@ -33,10 +33,10 @@ class Curves:
         roc_band: (2, 101), lower and upper bound of the true-positive rate on `GRID`;
             None where no bands were asked for.
         precision_band: (2, 101), those of the precision; likewise.
-        auroc: Area under the ROC curve.
-        auroc_interval: Its lower and upper bound.
+        auroc: Mean over tasks, as the next ones.
+        auroc_interval: Lower and upper bound.
         average_precision: The sum of precision times the step of recall.
-        average_precision_interval: Its lower and upper bound.
+        average_precision_interval: Lower and upper bound.
     """
 
     false_positive: np.ndarray

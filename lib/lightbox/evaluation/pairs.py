@@ -13,19 +13,13 @@ from scipy.stats import norm, rankdata
 from lightbox.base.errors import DataError
 from lightbox.evaluation.bootstrap import Patients, interval, resample_patients
 from lightbox.evaluation.metrics import score_run
-from lightbox.evaluation.predictions import Predicted, image_nll, patients, run_arrays
+from lightbox.evaluation.predictions import Predicted, image_nll, run_arrays
+from lightbox.evaluation.predictions import patients as patient_codes
 from lightbox.evaluation.significance import Z, holm, pairwise
 
 
 class Gap(NamedTuple):
-    """A measure of one run minus that of another.
-
-    Attributes:
-        value: The difference.
-        low: Lower bound of its 95 % interval.
-        high: Its upper bound.
-        pvalue: Two-sided, of the difference in standard errors.
-    """
+    """A measure of one run minus that of another, with a 95 % interval and a test."""
 
     value: float
     low: float
@@ -62,19 +56,14 @@ def _two_sided(gap: float, error: float) -> float:
     return float(2 * norm.sf(abs(gap) / error))
 
 
-def delong(
-    positive: ArrayLike, scores: ArrayLike, groups: Sequence[int] | None = None
-) -> Areas:
-    """Compute areas under ROC curves and their covariance.
+def delong(positive: ArrayLike, scores: ArrayLike, groups: Sequence[int]) -> Areas:
+    """Compute areas under ROC curves, ties counted half, and their covariance.
 
     Args:
         positive: Whether each image is of the positive class, (N,) of bool.
         scores: That class's probability by each model, (M, N).
-        groups: The patient of each image as a number, (N,); None takes images as
-            independent, which is DeLong's own form.
-
-    Returns:
-        The areas, with ties counted half, and their covariance.
+        groups: The patient of each image as a number, (N,); with one image each it
+            is DeLong's own form.
 
     Raises:
         DataError: Fewer than two images, or two patients, of either class.
@@ -86,8 +75,9 @@ def delong(
     truth = np.asarray(positive, dtype=bool)
     values = np.atleast_2d(np.asarray(scores, dtype=float))
     num_positive, num_negative = int(truth.sum()), int((~truth).sum())
-    units = np.arange(len(truth)) if groups is None else np.asarray(groups)
-    if any(len(np.unique(units[side])) < 2 for side in (truth, ~truth)):
+    codes = np.unique(groups, return_inverse=True)[1]
+    patients = [len(np.unique(codes[side])) for side in (truth, ~truth)]
+    if min(patients) < 2:
         raise DataError(
             "an AUROC's variance needs two images of different patients of either "
             f"class; there are {num_positive} positive and {num_negative} negative"
@@ -101,15 +91,14 @@ def delong(
     over_positives = 1 - below / num_positive
     areas = over_negatives.mean(axis=1)
     # Summed by patient, where the two classes of one patient may go together.
-    codes = np.unique(units, return_inverse=True)[1]
-    size = int(codes.max()) + 1
-    both = np.zeros((len(values), size))
-    for side, placed in ((truth, over_negatives), (~truth, over_positives)):
-        count = len(np.unique(codes[side]))
-        factor = math.sqrt(count / (count - 1))
-        for model, line in enumerate(placed - areas[:, None]):
-            sums = np.bincount(codes[side], line, minlength=size)
-            both[model] += sums / side.sum() * factor
+    both = np.zeros((len(values), int(codes.max()) + 1))
+    sides = zip(
+        (truth, ~truth), (over_negatives, over_positives), patients, strict=True
+    )
+    for side, placed, count in sides:
+        for sums, line in zip(both, placed - areas[:, None], strict=True):
+            found = np.bincount(codes[side], line, minlength=len(sums))
+            sums += found / side.sum() * math.sqrt(count / (count - 1))
     return Areas(areas, both @ both.T)
 
 
@@ -192,6 +181,6 @@ def _areas(runs: Sequence[Predicted]) -> Areas | None:
     # The area is the same whichever of two classes is called positive.
     scores = np.array([chances[:, 1] for _, _, chances, _ in arrays])
     try:
-        return delong(labels == 1, scores, patients(runs[0]))
+        return delong(labels == 1, scores, patient_codes(runs[0]))
     except DataError:
         return None

@@ -137,38 +137,20 @@ def image_brier(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return squared.sum(axis=1) / (2 if num_classes == 2 else 1)
 
 
-def group_codes(groups: Sequence[str], images: Sequence[str]) -> np.ndarray:
-    """Number the patients behind images.
-
-    Args:
-        groups: The patient of each image, (N,); empty where none is known.
-        images: The name of each image, (N,).
+def patients(run: Predicted) -> np.ndarray:
+    """Number the patients behind a run's test images, in the order of `right`.
 
     Returns:
-        A number a patient for each image, (N,) of int from 0 on, in the order of
-        their first image. An image without a patient is a patient of its own.
-
-    Raises:
-        DataError: If the two differ in length.
+        A number for each image, (N,) of int from 0 on; an image whose patient is not
+        known is a patient of its own.
     """
-    if len(groups) != len(images):
-        raise DataError(
-            f"{len(groups)} patients for {len(images)} images: give one each, an empty "
-            "text where none is known"
-        )
+    test = sorted_test(run)
     # A pair, so that an image never shares a number with a patient of its name.
     pairs = [
-        (str(group), "") if str(group) else ("", str(image))
-        for group, image in zip(groups, images, strict=True)
+        (group, "") if group else ("", image)
+        for group, image in zip(test["group"], test["image"], strict=True)
     ]
-    numbers: dict[tuple[str, str], int] = {}
-    return np.array([numbers.setdefault(p, len(numbers)) for p in pairs], dtype=int)
-
-
-def patients(run: Predicted) -> np.ndarray:
-    """Number the patients behind a run's test images, in the order of `right`."""
-    test = sorted_test(run)
-    return group_codes(list(test["group"]), list(test["image"]))
+    return pd.factorize(pd.Series(pairs, dtype=object))[0]
 
 
 def right(run: Predicted, predicted: pd.Series | str | None = None) -> pd.Series:
@@ -176,8 +158,8 @@ def right(run: Predicted, predicted: pd.Series | str | None = None) -> pd.Series
 
     Args:
         run: A finished run.
-        predicted: Other classes to take, by image name as `thresholds.moved` has
-            them, or one class for all images; None takes the run's own.
+        predicted: Other classes to take, as `thresholds.moved` has them, or one for
+            all images; None takes the run's own.
 
     Returns:
         Bool by image name, sorted by it.

@@ -64,22 +64,19 @@ class Paired:
         return self.only_first + self.only_second
 
 
-def mcnemar(
-    first: ArrayLike, second: ArrayLike, groups: Sequence[int] | None = None
-) -> Paired:
+def mcnemar(first: ArrayLike, second: ArrayLike, groups: Sequence[int]) -> Paired:
     """Compare two classifiers on the same images with the exact McNemar test.
 
-    With groups the test is exact for patients: under the null hypothesis the two
-    models may swap their answers on all images of a patient, so each patient's net
-    count is as likely with the other sign. With one image a patient that is
-    McNemar's test itself; with more, McNemar's takes the images of a patient as
-    independent and finds too many differences.
+    It is exact for patients: under the null hypothesis the two models may swap their
+    answers on all images of a patient, so each patient's net count is as likely with
+    the other sign. With one image a patient that is McNemar's test itself; with more,
+    McNemar's takes the images of a patient as independent and finds too many
+    differences.
 
     Args:
         first: Whether the first model was right, (N,) of bool.
         second: The same of the second.
-        groups: The patient of each image as a number from 0 on, (N,); None takes
-            images as independent.
+        groups: The patient of each image as a number from 0 on, (N,).
 
     Raises:
         ValueError: If the two do not have one entry per image each.
@@ -92,15 +89,14 @@ def mcnemar(
     if one.shape != two.shape:
         raise ValueError(f"{one.shape} and {two.shape}: not the same images")
     only_first, only_second = int(np.sum(one & ~two)), int(np.sum(~one & two))
-    nets = one.astype(int) - two.astype(int)
-    if groups is not None:
-        nets = np.bincount(np.asarray(groups), nets).round().astype(int)
+    leads = one.astype(int) - two.astype(int)
+    nets = np.bincount(np.asarray(groups), leads).round().astype(int)
     chances = sign_flips(nets)
     pvalue = float(chances[abs(int(nets.sum()))])
     # Not every lead can occur: that of two patients of two images is 0 or 4.
     occurs = np.append(chances[:-1] > chances[1:], True)
-    leads = np.flatnonzero(occurs & (chances < ALPHA))
-    needed = int(leads[0]) if len(leads) else None
+    enough = np.flatnonzero(occurs & (chances < ALPHA))
+    needed = int(enough[0]) if len(enough) else None
     return Paired(only_first, only_second, pvalue, needed)
 
 
