@@ -209,26 +209,16 @@ def weighted_scores(
     labels: np.ndarray,
     predicted: np.ndarray,
     probabilities: np.ndarray,
+    positive: int | None,
     weights: np.ndarray,
-    *,
-    positive: int | None = None,
 ) -> dict[str, np.ndarray]:
-    """Score predictions once for each row of weights.
+    """Score `run_arrays` once for each row of weights, how often images occur, (R, N).
 
-    A row of weights stands for a set in which each image occurs that often, so
-    that weights of 1 give what `lightbox.metrics.score` gives.
-
-    Args:
-        labels: As `checked_arrays` has them, like the next two.
-        predicted: (N,) of int.
-        probabilities: (N, K).
-        weights: How often each image occurs, (R, N).
-        positive: Position of the positive class of two: AUROC and average precision
-            are then its own, else means over classes against the rest.
+    Weights of 1 give what `metrics.score` gives: AUROC and average precision of the
+    positive class where there is one, else means over classes against the rest.
 
     Returns:
-        The metric for each of `NAMES`, (R,); NaN where a resample leaves it
-        undefined.
+        Each of `NAMES`, (R,); NaN where a resample leaves it undefined.
     """
     right = (labels == predicted).astype(float)
     classes = probabilities.shape[1]
@@ -277,13 +267,9 @@ def weigh(runs: Sequence[Predicted], resamples: Patients) -> Evidence:
     scores = [score_run(run) for run in runs]
     resampled, left_out, gaps = [], [], []
     for run in runs:
-        *arrays, positive = run_arrays(run)
-        for found, weights in (
-            (resampled, resamples.resampled),
-            (left_out, resamples.left_out),
-        ):
-            found.append(weighted_scores(*arrays, weights, positive=positive))
-        labels, predicted, probabilities = arrays
+        labels, predicted, probabilities, _ = arrays = run_arrays(run)
+        resampled.append(weighted_scores(*arrays, resamples.resampled))
+        left_out.append(weighted_scores(*arrays, resamples.left_out))
         gaps.append(bin_gaps(probabilities.max(axis=1), labels == predicted))
     values, bounds, deviations = {}, {}, {}
     for name in NAMES:

@@ -12,9 +12,10 @@ from scipy.stats import foldnorm
 
 from lightbox.evaluation.predictions import (
     Predicted,
+    checked_arrays,
     image_brier,
     image_nll,
-    split_arrays,
+    split_rows,
 )
 from lightbox.evaluation.significance import LEVEL, TAILS, wilson
 
@@ -35,14 +36,11 @@ def bin_places(confidence: ArrayLike) -> np.ndarray:
 
 
 def bin_gaps(confidence: ArrayLike, correct: ArrayLike) -> np.ndarray:
-    """Put each image's accuracy less its confidence into its bin.
+    """Put each image's accuracy less its confidence into its bin, (N, 15), beside 0.
 
     Args:
         confidence: Probability of the predicted class, (N,), in [0, 1].
         correct: Whether it was right, (N,) of bool.
-
-    Returns:
-        The difference in the image's bin and 0 in the others, (N, 15).
     """
     sure, right = np.asarray(confidence, float), np.asarray(correct, float)
     return np.eye(BINS)[bin_places(sure)] * (right - sure)[:, None]
@@ -51,9 +49,8 @@ def bin_gaps(confidence: ArrayLike, correct: ArrayLike) -> np.ndarray:
 def ece(confidence: ArrayLike, correct: ArrayLike) -> float:
     """Compute the expected calibration error from what `bin_gaps` takes.
 
-    Returns:
-        The mean distance between accuracy and confidence over the bins, weighted
-        by their images, in [0, 1]; NaN without images.
+    It is the mean distance between accuracy and confidence over the bins, weighted by
+    their images, in [0, 1]; NaN without images.
 
     Source:
         Guo et al. 2017, arXiv 1706.04599, equation 3.
@@ -65,17 +62,12 @@ def ece(confidence: ArrayLike, correct: ArrayLike) -> float:
 def probability_scores(
     labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, float]:
-    """Score probabilities by ECE, NLL and Brier score; NaN without images.
+    """Score `checked_arrays` by ECE, NLL and Brier score; NaN without images.
 
     The ECE has 15 bins of the likeliest class's probability. The NLL uses the
     natural logarithm of probabilities clipped at 2.2e-16. The Brier score is the mean
     of `(p - y)^2` of the positive class with two classes, and of its sum over classes
     with more (range 0 to 2).
-
-    Args:
-        labels: As `checked_arrays` has them, like the next two.
-        predicted: (N,) of int.
-        probabilities: (N, K).
     """
     if len(labels) == 0:
         return dict.fromkeys(MEASURES, math.nan)
@@ -135,10 +127,6 @@ def ece_interval(
 def reliability_bins(probabilities: ArrayLike, labels: ArrayLike) -> pd.DataFrame:
     """Set accuracy against confidence, bin by bin of the likeliest class's probability.
 
-    Args:
-        probabilities: Of each class, (N, K), rows summing to 1.
-        labels: Position of the true class, (N,) of int.
-
     Returns:
         A row a bin, the empty ones included: `low, high` (bounds, closed above),
         `images, correct` (counts), `confidence` (mean), `accuracy`, and its 95 %
@@ -193,10 +181,6 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
     then falls as long as the temperature does), and where the search ends at the end
     of its range.
 
-    Args:
-        probabilities: Of each class on val, (N, K), rows summing to 1.
-        labels: Position of the true class, (N,) of int.
-
     Source:
         Guo et al. 2017, arXiv 1706.04599, section 4.2.
     """
@@ -250,8 +234,9 @@ class Calibrated:
 
 def calibrate(run: Predicted) -> Calibrated:
     """Fit a run's temperature on val and measure what it does to test."""
-    val_labels, _, val = split_arrays(run, "val")
-    labels, predicted, test = split_arrays(run, "test")
+    names = run.data.classes, run.data.positive
+    val_labels, _, val = checked_arrays(split_rows(run, "val"), *names)
+    labels, predicted, test = checked_arrays(split_rows(run), *names)
     temperature = fit_temperature(val, val_labels)
     before, after = reliability_bins(test, labels), None
     scores = probability_scores(labels, predicted, test)

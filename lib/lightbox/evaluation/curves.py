@@ -128,11 +128,9 @@ def _mean_steps(exact: list[Counts]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _heights(true: np.ndarray, false: np.ndarray) -> np.ndarray:
-    """Read both curves of every resample off at `GRID`.
+    """Read true-positive rate and precision of every resample off at `GRID`.
 
-    Returns:
-        (2, R, 101): the true-positive rate and the precision; NaN where a resample
-        lacks one of the two classes.
+    They are (2, R, 101), NaN where a resample lacks one of the two classes.
     """
     precisions = precision(true, false).T.ravel()
     true, false = true.T, false.T

@@ -136,11 +136,7 @@ def majority_answer(run: Predicted) -> str:
 
 
 def score_majority(run: Predicted, split: str = "test") -> Scores:
-    """Score the majority-class baseline.
-
-    Its predicted class is always the most frequent one of train, its
-    probabilities are the frequencies, so that its NLL is defined as well.
-    """
+    """Score the majority-class baseline; its probabilities are train's frequencies."""
     data = run.data
     counts = {name: data.counts["train"].get(name, 0) for name in data.classes}
     total = sum(counts.values())

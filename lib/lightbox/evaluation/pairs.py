@@ -113,15 +113,9 @@ def nll_differences(
 ) -> list[Gap]:
     """Compare the test NLL of pairs of runs by a paired bootstrap over patients.
 
-    Args:
-        runs: Finished runs on the same test images.
-        pairs: Positions of the two runs of each pair.
-        resamples: From `resample_patients`.
-
-    Returns:
-        For each pair the difference in nats, with its percentile interval, and the
-        p-value in bootstrap standard errors. Counting resamples beyond 0 would give
-        no p below 1 / R, too coarse for Holm over many pairs.
+    The differences are in nats, their intervals percentiles, the p-values those of
+    bootstrap standard errors. Counting resamples beyond 0 would give no p below
+    1 / R, too coarse for Holm over many pairs.
 
     Source:
         Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 6, 13.

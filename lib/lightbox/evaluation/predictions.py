@@ -62,13 +62,9 @@ def checked_arrays(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check predictions and turn them into positions and probabilities.
 
-    Args:
-        predictions: Columns `label`, `predicted` and `prob_<class>` for each class.
-        classes: K names, in order.
-        positive: One of them, or None.
-
     Returns:
-        Labels and predicted classes as positions, (N,) of int; probabilities, (N, K).
+        Labels and predicted classes as positions of `classes`, (N,) of int, and the
+        probabilities, (N, K).
 
     Raises:
         DataError: If a column is missing, a label is not a class, or the
@@ -106,13 +102,6 @@ def checked_arrays(
     return labels, predicted, probabilities
 
 
-def split_arrays(
-    run: Predicted, split: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Turn a run's predictions on a split into `checked_arrays`."""
-    return checked_arrays(split_rows(run, split), run.data.classes, run.data.positive)
-
-
 def run_arrays(run: Predicted) -> tuple[np.ndarray, np.ndarray, np.ndarray, int | None]:
     """Turn a run's predictions on test into `checked_arrays`, sorted by image name.
 
@@ -138,11 +127,9 @@ def image_brier(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def patients(run: Predicted) -> np.ndarray:
-    """Number the patients behind a run's test images, in the order of `right`.
+    """Number the patients of a run's test images from 0 on, in the order of `right`.
 
-    Returns:
-        A number for each image, (N,) of int from 0 on; an image whose patient is not
-        known is a patient of its own.
+    An image whose patient is not known is a patient of its own.
     """
     test = sorted_test(run)
     # A pair, so that an image never shares a number with a patient of its name.
@@ -154,15 +141,12 @@ def patients(run: Predicted) -> np.ndarray:
 
 
 def right(run: Predicted, predicted: pd.Series | str | None = None) -> pd.Series:
-    """Say for each test image whether it was classified correctly.
+    """Say by image name, sorted, whether each test image was classified correctly.
 
     Args:
         run: A finished run.
         predicted: Other classes to take, as `thresholds.moved` has them, or one for
             all images; None takes the run's own.
-
-    Returns:
-        Bool by image name, sorted by it.
 
     Raises:
         DataError: If an image occurs twice.

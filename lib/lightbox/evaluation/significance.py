@@ -195,9 +195,6 @@ def tie_letters(order: Sequence[int], pairs: pd.DataFrame) -> dict[int, str]:
         order: Positions of runs, best first: `a` goes to the best one's group.
         pairs: From `pairwise`, of all of them.
 
-    Returns:
-        For each position its letters, such as `"ab"`.
-
     Source:
         Piepho 2004, doi 10.1198/1061860043515, insert and absorb.
     """

@@ -36,12 +36,8 @@ class Threshold:
 def choose_threshold(positive: ArrayLike, probabilities: ArrayLike) -> Threshold:
     """Choose the threshold with the highest Youden's J.
 
-    Candidates lie halfway between neighbouring probabilities, and at 0.5. Of
-    several with the same J, the one nearest to 0.5 is taken.
-
-    Args:
-        positive: Whether each image is of the positive class, (N,) of bool.
-        probabilities: That class's probability, (N,), in [0, 1].
+    Candidates lie halfway between neighbouring probabilities of the positive class,
+    and at 0.5. Of several with the same J, the one nearest to 0.5 is taken.
 
     Raises:
         DataError: Only one of the two classes is there.
