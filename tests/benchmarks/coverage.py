@@ -49,7 +49,7 @@ def population(sharpness: float = SHARPNESS) -> dict[str, float]:
     weights = np.where(labels == 1, 31, 19)[None]
     answers = (chances > 0.5).astype(int)
     both = np.column_stack([1 - chances, chances])
-    found = weighted_scores(labels, answers, both, weights, positive=1)
+    found = weighted_scores(labels, answers, both, 1, weights)
     return {name: float(value[0]) for name, value in found.items()}
 
 
@@ -108,9 +108,6 @@ def clustered(
             for name, (low, high) in found.bounds.items()
         }
     )
-    for name, known in (("DeLong AUROC, patients", groups), ("naive DeLong", None)):
-        low, high = delong(sick, chances, known).interval()
-        seen[f"coverage: {name}"] = low <= truth["auroc"] <= high
     right = (chances > 0.5) == sick
     low, high = wilson(int(right[0].sum()), len(sick))
     seen["coverage: naive Wilson"] = low <= truth["accuracy"] <= high
@@ -126,8 +123,9 @@ def clustered(
         seen[f"error: {name}, patients"] = raw[0] < ALPHA
         family = (pairs[f"{prefix}adjusted"] < ALPHA).any()
         seen[f"error: {name}, Holm over 3 pairs"] = family
-    seen["error: naive McNemar"] = mcnemar(*right[:2]).pvalue < ALPHA
-    naive = delong(sick, chances).compare()
+    alone = np.arange(right.shape[1])
+    seen["error: naive McNemar"] = mcnemar(*right[:2], alone).pvalue < ALPHA
+    naive = delong(sick, chances, np.arange(len(sick))).compare()
     seen["error: naive DeLong"] = naive.pvalue < ALPHA
     return seen
 
@@ -136,20 +134,21 @@ def single(random: np.random.Generator, truth: dict[str, float]) -> Counter:
     """Judge one study whose patients have one image each."""
     _, sick, chances = draw(random, [1.0])
     right = (chances > 0.5) == sick
-    areas = delong(sick, chances)
-    bounds = wilson(int(right[0].sum()), len(sick)), areas.interval()
-    known = truth["accuracy"], truth["auroc"]
-    inside = [
-        low <= value <= high for (low, high), value in zip(bounds, known, strict=True)
-    ]
-    return Counter(
+    patients = np.arange(len(sick))
+    low, high = wilson(int(right[0].sum()), len(sick))
+    errors = {
+        "McNemar": mcnemar(*right[:2], patients),
+        "DeLong": delong(sick, chances, patients).compare(),
+    }
+    seen = Counter(
         {
-            "coverage: Wilson accuracy, independent images": inside[0],
-            "coverage: DeLong AUROC, independent images": inside[1],
-            "error: McNemar, independent images": mcnemar(*right[:2]).pvalue < ALPHA,
-            "error: DeLong, independent images": areas.compare().pvalue < ALPHA,
+            f"error: {name}, independent images": test.pvalue < ALPHA
+            for name, test in errors.items()
         }
     )
+    inside = low <= truth["accuracy"] <= high
+    seen["coverage: Wilson accuracy, independent images"] = inside
+    return seen
 
 
 def verdict(name: str, rate: float) -> str:

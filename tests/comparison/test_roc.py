@@ -41,8 +41,7 @@ def example(decimals, seed=0, count=240, share=0.6):
 
 
 def weights(count, resamples=300, size=2):
-    groups = [f"person{i // size}" for i in range(count)]
-    return group_weights(groups, [str(i) for i in range(count)], resamples=resamples)
+    return group_weights(np.arange(count) // size, resamples=resamples)
 
 
 # Rounded to one digit, many images share a score.

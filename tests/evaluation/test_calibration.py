@@ -9,16 +9,15 @@ from example_runs import make_run
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
-from lightbox.base.errors import DataError
 from lightbox.base.words import said_in
 from lightbox.comparison.reliability import calibration_table
 from lightbox.evaluation.calibration import (
     bin_gaps,
     bin_places,
+    calibrate,
     ece,
     ece_interval,
     fit_temperature,
-    recalibrate,
     reliability_bins,
     scaled,
 )
@@ -33,13 +32,14 @@ def test_bins_are_closed_above():
 
 def test_reliability_bins_by_hand():
     chances = np.array([[0.9, 0.1], [0.05, 0.95], [0.92, 0.08], [0.4, 0.6]])
-    table = reliability_bins(chances, [0, 1, 1, 1], bins=10)
-    assert table["images"].tolist() == [0] * 5 + [1, 0, 0, 1, 2]
-    assert table["low"].iloc[8] == pytest.approx(0.8)
-    assert table["high"].iloc[8] == pytest.approx(0.9)
-    last = table.iloc[9]
+    table = reliability_bins(chances, [0, 1, 1, 1])
+    # 0.9 and 0.92 share (13/15, 14/15], of 0.6 the bin is (8/15, 9/15].
+    assert table["images"].tolist() == [0] * 8 + [1, 0, 0, 0, 0, 2, 1]
+    assert table["low"].iloc[8] == pytest.approx(8 / 15)
+    assert table["high"].iloc[8] == pytest.approx(9 / 15)
+    last = table.iloc[13]
     assert (last["correct"], last["accuracy"]) == (1, 0.5)
-    assert last["confidence"] == pytest.approx((0.95 + 0.92) / 2)
+    assert last["confidence"] == pytest.approx((0.9 + 0.92) / 2)
     bounds = last[["accuracy_low", "accuracy_high"]]
     assert tuple(bounds) == pytest.approx(wilson(1, 2))
     assert table.iloc[0][["confidence", "accuracy", "accuracy_low"]].isna().all()
@@ -84,9 +84,29 @@ def test_the_temperature_of_sharpened_logits_is_found(factor):
         assert best < log_loss(labels, scaled(sharpened, temperature * other))
 
 
-def test_no_image_has_no_temperature():
-    with pytest.raises(DataError, match="val has no images"):
-        fit_temperature(np.zeros((0, 2)), [])
+@pytest.mark.parametrize(
+    ("chances", "labels"),
+    [
+        (np.zeros((0, 2)), []),
+        # Without an error, also where the NLL is 0 over the half of the range.
+        ([[0.9, 0.1], [0.3, 0.7]], [0, 1]),
+        ([[1.0, 0.0], [0.0, 1.0]], [0, 1]),
+        # Worse than chance: the softer, the better.
+        ([[0.9, 0.1], [0.3, 0.7]], [1, 0]),
+    ],
+)
+def test_without_a_lowest_nll_there_is_no_temperature(chances, labels):
+    assert math.isnan(fit_temperature(chances, labels))
+
+
+def test_a_few_right_of_three_classes_have_a_temperature():
+    # All wrong, and yet the true class comes second: sharper than uniform is better.
+    chances = np.array([[0.6, 0.35, 0.05], [0.5, 0.48, 0.02]])
+    temperature = fit_temperature(chances, [1, 1])
+    best = log_loss([1, 1], scaled(chances, temperature), labels=[0, 1, 2])
+    for other in (0.9, 1.1):
+        moved = scaled(chances, temperature * other)
+        assert best < log_loss([1, 1], moved, labels=[0, 1, 2])
 
 
 def sharp_run(**options):
@@ -103,11 +123,11 @@ def sharp_run(**options):
 
 def test_a_run_that_is_too_sure_is_mended():
     run = sharp_run()
-    line, scores = recalibrate(run), score_run(run)
-    assert line["temperature"] > 1.5
+    found, scores = calibrate(run), score_run(run)
+    assert found.temperature > 1.5
     for name in ("ece", "nll", "brier"):
-        assert line[name] == pytest.approx(scores[name])
-        assert line[f"{name}_scaled"] < line[name]
+        assert found.scores[name] == scores[name]
+        assert found.scores[f"{name}_scaled"] < scores[name]
 
 
 def test_calibration_table_has_a_row_a_method():
@@ -121,17 +141,65 @@ def test_calibration_table_has_a_row_a_method():
     assert "溫度" in said_in("zh", calibration_table, runs).caption
 
 
-def test_a_val_without_errors_marks_its_temperature():
+def test_a_temperature_that_val_does_not_set_is_marked():
     table = calibration_table([make_run()])
-    assert table.frame["Temperature"].iloc[0] == "0.02†"
+    assert table.frame["Temperature"].iloc[0] == "–†"
     assert "no temperature" in table.caption
-
-
-def test_without_val_there_is_no_temperature():
     run = make_run()
     run = replace(run, predictions=run.predictions.query("split == 'test'"))
-    assert math.isnan(recalibrate(run)["temperature"])
-    assert calibration_table([run]).frame["Temperature"].iloc[0] == "–"
+    assert calibration_table([run]).frame["Temperature"].iloc[0] == "–†"
+
+
+def three_classes():
+    """No error on val, whose probabilities leave the NLL at 0 within the range."""
+    return make_run(classes=("a", "b", "c"), positive=None)
+
+
+def worse_than_chance():
+    """More errors than right predictions on val: the softer, the lower the NLL."""
+    run = sharp_run()
+    val = run.predictions["split"] == "val"
+    swapped = {"NORMAL": "PNEUMONIA", "PNEUMONIA": "NORMAL"}
+    run.predictions.loc[val, "label"] = run.predictions.loc[val, "label"].map(swapped)
+    return run
+
+
+def no_val():
+    run = make_run()
+    return replace(run, predictions=run.predictions.query("split == 'test'"))
+
+
+@pytest.mark.parametrize("made", [make_run, three_classes, worse_than_chance, no_val])
+def test_figure_and_table_agree_where_val_sets_no_temperature(made):
+    run = made()
+    row = calibration_table([run]).csv.iloc[0]
+    found = calibrate(run)
+    assert found.after is None
+    assert math.isnan(row["temperature"])
+    assert row["ece"] == found.errors[0] == score_run(run)["ece"]
+    assert math.isnan(row["ece_scaled"])
+    assert math.isnan(found.errors[1])
+
+
+def all_wrong_of_three():
+    """Every val image is wrong, and its class yet second: a temperature is best."""
+    run = three_classes()
+    rows, val = run.predictions, run.predictions["split"] == "val"
+    names = ["prob_a", "prob_b", "prob_c"]
+    order = np.arange(3)
+    labels = rows.loc[val, "label"].map({"a": 0, "b": 1, "c": 2}).to_numpy()[:, None]
+    rows.loc[val, names] = np.choose((order - labels) % 3, [0.35, 0.6, 0.05])
+    rows.loc[val, "predicted"] = np.array(["a", "b", "c"])[(labels[:, 0] + 1) % 3]
+    return run
+
+
+@pytest.mark.parametrize("made", [sharp_run, all_wrong_of_three])
+def test_figure_and_table_agree_on_a_temperature(made):
+    run = made()
+    row, found = calibration_table([run]).csv.iloc[0], calibrate(run)
+    assert found.after is not None
+    assert row["temperature"] == found.temperature
+    assert (row["ece"], row["ece_scaled"]) == found.errors
 
 
 def test_bin_gaps_by_hand():

@@ -7,34 +7,41 @@ import numpy as np
 import pandas as pd
 import pytest
 from example_runs import make_run
-from scipy.stats import bootstrap
+from scipy import stats
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lightbox.base.errors import DataError
+from lightbox.evaluation import bootstrap
 from lightbox.evaluation.bootstrap import (
     NAMES,
     bca_interval,
     group_weights,
     interval,
     left_out_weights,
-    ranking,
+    ranked_areas,
+    ranked_counts,
     resample_patients,
     weighted_scores,
 )
 from lightbox.evaluation.metrics import score
 from lightbox.evaluation.pairs import nll_difference
-from lightbox.evaluation.predictions import group_codes
+from lightbox.evaluation.predictions import patients
 
-GROUPS = ["p1", "", "p2", "p1", "", "p1"]
-IMAGES = ["a", "b", "c", "d", "p2", "e"]
+CODES = np.array([0, 1, 2, 0, 3, 0])
 
 
 def test_images_without_a_patient_are_their_own():
-    # The image p2 is not of the patient p2.
-    assert group_codes(GROUPS, IMAGES).tolist() == [0, 1, 2, 0, 3, 0]
+    run = make_run(num_test=6)
+    rows = run.predictions.query("split == 'test'").assign(
+        group=["p1", "", "p2", "p1", "", "p1"], image=["a", "b", "c", "d", "p2", "e"]
+    )
+    # Sorted by name, p2 comes last: it is not of the patient p2.
+    codes = patients(replace(run, predictions=rows))
+    assert codes.tolist() == [0, 1, 2, 0, 0, 3]
 
 
 def test_images_of_a_patient_come_and_go_together():
-    weights = group_weights(GROUPS, IMAGES, resamples=500, seed=1)
+    weights = group_weights(CODES, resamples=500, seed=1)
     assert weights.shape == (500, 6)
     assert weights.dtype == np.uint16
     assert (weights[:, [0]] == weights[:, [3, 5]]).all()
@@ -44,31 +51,29 @@ def test_images_of_a_patient_come_and_go_together():
 
 
 def test_a_seed_draws_the_same_patients():
-    first, again = (group_weights(GROUPS, IMAGES, seed=3) for _ in range(2))
+    first, again = (group_weights(CODES, seed=3) for _ in range(2))
     assert (first == again).all()
-    assert (first != group_weights(GROUPS, IMAGES, seed=4)).any()
+    assert (first != group_weights(CODES, seed=4)).any()
     assert len(first) == 2000
 
 
-def test_no_images_have_no_weights():
-    assert group_weights([], [], resamples=7).shape == (7, 0)
-    assert left_out_weights([], []).shape == (0, 0)
+def test_a_run_without_test_images_has_no_patients():
+    run = make_run()
+    run = replace(run, predictions=run.predictions.query("split == 'val'"))
+    with pytest.raises(DataError, match="has no test images"):
+        resample_patients(run)
 
 
-def test_a_patient_missing_for_an_image_is_refused():
-    with pytest.raises(DataError, match="5 patients for 6 images"):
-        group_weights(GROUPS[:5], IMAGES)
-
-
-def test_left_out_weights_leave_out_each_patient_once():
-    weights = left_out_weights(GROUPS, IMAGES)
+def test_left_out_weights_leave_out_each_patient_once(monkeypatch):
+    weights = left_out_weights(CODES)
     assert weights.tolist() == [
         [0, 1, 1, 0, 1, 0],
         [1, 0, 1, 1, 1, 1],
         [1, 1, 0, 1, 1, 1],
         [1, 1, 1, 1, 0, 1],
     ]
-    assert left_out_weights(GROUPS, IMAGES, blocks=2).tolist() == [
+    monkeypatch.setattr(bootstrap, "BLOCKS", 2)
+    assert left_out_weights(CODES).tolist() == [
         [0, 1, 0, 0, 1, 0],
         [1, 0, 1, 1, 0, 1],
     ]
@@ -77,18 +82,16 @@ def test_left_out_weights_leave_out_each_patient_once():
 def test_percentile_interval_by_hand():
     values = [*range(101), math.nan]
     assert interval(values) == pytest.approx((2.5, 97.5))
-    assert interval(values, 0.8) == pytest.approx((10, 90))
     assert all(math.isnan(bound) for bound in interval([math.nan]))
 
 
 def test_bca_agrees_with_scipy():
     sample = np.random.default_rng(0).exponential(size=60)
-    expected = bootstrap(
+    expected = stats.bootstrap(
         (sample,), np.mean, n_resamples=20_000, method="BCa", rng=1
     ).confidence_interval
-    images = [str(k) for k in range(60)]
-    weights = group_weights([""] * 60, images, resamples=20_000, seed=2)
-    without = left_out_weights([""] * 60, images)
+    weights = group_weights(np.arange(60), resamples=20_000, seed=2)
+    without = left_out_weights(np.arange(60))
     low, high = bca_interval(
         sample.mean(),
         weights @ sample / weights.sum(axis=1),
@@ -119,7 +122,7 @@ def test_weights_score_as_repeated_images_do(classes, positive):
     weights = random.multinomial(80, np.full(80, 1 / 80), 5)
     weights[0] = 1
     place = None if positive is None else classes.index(positive)
-    found = weighted_scores(labels, answers, chances, weights, positive=place)
+    found = weighted_scores(labels, answers, chances, place, weights)
     frame = pd.DataFrame(chances, columns=[f"prob_{name}" for name in classes])
     frame["label"] = [classes[k] for k in labels]
     frame["predicted"] = [classes[k] for k in answers]
@@ -134,16 +137,24 @@ def test_a_resample_without_a_class_has_no_auroc():
     labels, answers = np.array([0, 0, 1]), np.array([0, 1, 1])
     chances = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
     weights = np.array([[1, 1, 1], [2, 1, 0], [0, 0, 3]])
-    found = weighted_scores(labels, answers, chances, weights, positive=1)
+    found = weighted_scores(labels, answers, chances, 1, weights)
     for name in ("auroc", "average_precision", "balanced_accuracy"):
         assert np.isnan(found[name]).tolist() == [False, True, True], name
     assert found["accuracy"].tolist() == pytest.approx([2 / 3, 2 / 3, 1])
 
 
-def test_ranking_without_images_is_undefined():
-    area, precision = ranking(np.zeros(0, bool), np.zeros(0), np.zeros((0, 3)))
-    assert np.isnan(area).all()
-    assert np.isnan(precision).all()
+@pytest.mark.parametrize("decimals", [9, 1])
+def test_weighted_areas_are_those_of_scikit_learn(decimals):
+    random = np.random.default_rng(decimals)
+    truth = random.random(80) < 0.4
+    scores = np.round(random.normal(size=80) + truth, decimals)
+    weights = random.multinomial(80, np.full(80, 1 / 80), 20)
+    areas = ranked_areas(*ranked_counts(truth, scores, weights.T))
+    for measure, found in zip(
+        (roc_auc_score, average_precision_score), areas, strict=True
+    ):
+        expected = [measure(truth, scores, sample_weight=row) for row in weights]
+        assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_runs_share_the_resamples_of_patients():

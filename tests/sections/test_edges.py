@@ -115,14 +115,13 @@ def test_one_image_of_a_class_in_each_split_is_a_defined_result(tmp_path, home, 
     shown(made)
 
 
-def test_a_split_of_one_class_has_no_auroc_and_says_why():
+def test_a_split_of_one_class_has_no_auroc():
     run = make_run(num_test=40)
     test = run.predictions["split"] == "test"
     one = run.predictions[~test | (run.predictions["label"] == "NORMAL")]
     scores = score_run(replace(run, predictions=one))
     assert 0 <= scores["accuracy"] <= 1
     assert math.isnan(scores["auroc"])
-    assert "no image of PNEUMONIA" in scores.reasons["auroc"]
     shown([replace(run, predictions=one)])
 
 

@@ -461,9 +461,9 @@ EVIDENCE_PAIRS: dict[str, tuple[str, str]] = {
         "大於 1 表示網路過度自信而予以軟化。答案與準確率不變。ECE：{bins} 個區間。",
     ),
     "caption_bound": (
-        " †: the end of the range that is searched; val images that are all classified "
-        "correctly set no temperature.",
-        "†：搜尋範圍的端點；驗證影像全部答對時無法決定溫度。",
+        " †: no temperature, because val has no images, no errors, or an NLL that "
+        "falls to the end of the range that is searched.",
+        "†：沒有溫度，因為驗證集沒有影像、沒有錯誤，或其 NLL 下降至搜尋範圍的端點。",
     ),
 }
 

@@ -26,11 +26,9 @@ from lightbox.display.style import (
 )
 from lightbox.evaluation.calibration import (
     BINS,
-    LOG_RANGE,
     MEASURES,
     Calibrated,
     calibrate,
-    recalibrate,
 )
 from lightbox.evaluation.metrics import score_run, val_losses
 
@@ -388,7 +386,7 @@ def calibration_table(runs: Sequence[Any], *, label: str = "tbl-calibration") ->
     first = [group[0] for group in groups]
     rows, full, marked = [], [], False
     for head, group in zip(heads(first, brief=True), groups, strict=True):
-        lines = [recalibrate(run) for run in group]
+        lines = [calibrate(run).scores for run in group]
         full += [
             {"run_id": run.id, "seed": run.config.seed} | line
             for run, line in zip(group, lines, strict=True)
@@ -399,9 +397,9 @@ def calibration_table(runs: Sequence[Any], *, label: str = "tbl-calibration") ->
             )
             for name in lines[0]
         }
-        bound = any(_at_bound(line["temperature"]) for line in lines)
-        marked |= bound
-        row = head | {terms["temperature"]: cells["temperature"] + "†" * bound}
+        unset = any(math.isnan(line["temperature"]) for line in lines)
+        marked |= unset
+        row = head | {terms["temperature"]: cells["temperature"] + "†" * unset}
         for name in MEASURES:
             row[terms["before"].format(name=terms[name])] = cells[name]
             row[terms["after"].format(name=terms[name])] = cells[f"{name}_scaled"]
@@ -419,10 +417,3 @@ def calibration_table(runs: Sequence[Any], *, label: str = "tbl-calibration") ->
         csv=pd.DataFrame(full),
         file="calibration.csv",
     )
-
-
-def _at_bound(temperature: float) -> bool:
-    """Say whether the search for a temperature ended where its range does."""
-    if math.isnan(temperature):
-        return False
-    return any(abs(math.log(temperature) - end) < 0.01 for end in LOG_RANGE)

@@ -18,6 +18,7 @@ from lightbox.display.style import GREY, PALETTE, WIDTH, letters, theme
 from lightbox.evaluation.bootstrap import RESAMPLES, group_weights
 from lightbox.evaluation.curves import GRID, Curves, Task, curves
 from lightbox.evaluation.metrics import Scores, best_run, score_run
+from lightbox.evaluation.predictions import patients
 from lightbox.evaluation.thresholds import (
     USUAL,
     positive_class,
@@ -59,7 +60,7 @@ def roc_curves(runs: Sequence[Any], *, label: str = "fig-roc") -> Figure | Prose
     kept = [name for name in asked if 0 < (test["label"] == name).sum() < len(test)]
     if not kept:
         return Prose(terms["no_roc"].format(images=len(test)))
-    weights = group_weights(list(test["group"]), list(test["image"]))
+    weights = group_weights(patients(runs[0]))
     leads = [group[0] for group in groups]
     names = run_names(leads, seeds=False)
     best = runs[best_run(runs)]

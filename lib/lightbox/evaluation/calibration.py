@@ -214,17 +214,21 @@ class Calibrated:
     """One run on test, as trained and after the temperature fitted on val.
 
     Attributes:
-        temperature: NaN where val gives none, see `fit_temperature`.
         before: From `reliability_bins`, as trained.
         after: The same after the temperature; None where val gives none.
-        scores: From `probability_scores`, as trained, and with `_scaled` behind their
-            names after the temperature; those are NaN where val gives none.
+        scores: `temperature` from `fit_temperature`, then `probability_scores` as
+            trained, and with `_scaled` behind their names after the temperature;
+            those are NaN where val gives none.
     """
 
-    temperature: float
     before: pd.DataFrame
     after: pd.DataFrame | None
     scores: dict[str, float]
+
+    @property
+    def temperature(self) -> float:
+        """NaN where val gives none."""
+        return self.scores["temperature"]
 
     @property
     def errors(self) -> tuple[float, float]:
@@ -238,12 +242,12 @@ def calibrate(run: Predicted) -> Calibrated:
     val_labels, _, val = checked_arrays(split_rows(run, "val"), *names)
     labels, predicted, test = checked_arrays(split_rows(run), *names)
     temperature = fit_temperature(val, val_labels)
-    before, after = reliability_bins(test, labels), None
-    scores = probability_scores(labels, predicted, test)
-    mended = dict.fromkeys(MEASURES, math.nan)
+    scores = {"temperature": temperature}
+    scores |= probability_scores(labels, predicted, test)
+    after, mended = None, dict.fromkeys(MEASURES, math.nan)
     if not math.isnan(temperature):
         softened = scaled(test, temperature)
         after = reliability_bins(softened, labels)
         mended = probability_scores(labels, predicted, softened)
     scores |= {f"{name}_scaled": mended[name] for name in MEASURES}
-    return Calibrated(temperature, before, after, scores)
+    return Calibrated(reliability_bins(test, labels), after, scores)

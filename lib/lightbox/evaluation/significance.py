@@ -21,7 +21,7 @@ ALPHA = 0.05
 
 
 def wilson(successes: float, total: int) -> tuple[float, float]:
-    """Compute the 95 % Wilson score interval of a proportion; NaN where `total` is 0.
+    """Compute the 95 % Wilson score interval of a proportion; NaN where there is none.
 
     Args:
         successes: How many of `total` succeeded; need not be whole, as it must be for
@@ -32,7 +32,7 @@ def wilson(successes: float, total: int) -> tuple[float, float]:
     Source:
         Wilson 1927, doi 10.1080/01621459.1927.10502953.
     """
-    if total == 0:
+    if total == 0 or not 0 <= successes <= total:
         return math.nan, math.nan
     share, whole = successes / total, 1 + Z**2 / total
     middle = (share + Z**2 / (2 * total)) / whole
