@@ -36,12 +36,9 @@ def evidence_table(runs: Runs) -> Table:
     Returns:
         The table, the majority answer last. `evidence.csv` has a row a run, a row
         for the mean of several seeds (its `run_id` is empty), and the majority's.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
     patients = runs.patients
-    named = short_names([group[0] for group in runs.groups], seeds=False)
+    named = short_names(runs.firsts, seeds=False)
     rows, full, missing = [], [], False
     for name, group in zip(named, runs.groups, strict=True):
         found = weigh(group, patients)
@@ -65,47 +62,33 @@ def evidence_table(runs: Runs) -> Table:
         {"run_id": "majority", "images": base.num_images, "patients": patients.count}
         | {f"test_{n}": base[n] for n in NAMES}
     )
-    return Table(
-        pd.DataFrame(rows).fillna(ABSENT),
-        "tbl-evidence",
-        _caption(runs, missing),
-        csv=pd.DataFrame(full),
-        file="evidence.csv",
-    )
+    shown, csv = pd.DataFrame(rows).fillna(ABSENT), pd.DataFrame(full)
+    caption = _caption(runs, missing)
+    return Table(shown, "tbl-evidence", caption, csv=csv, file="evidence.csv")
 
 
 def _caption(runs: Runs, missing: bool) -> str:
     """Say how the intervals were made; `missing`: of a metric that never varied."""
-    said = [_("Test scores with 95 % intervals."), _whose(runs.patients)]
-    said.append(
-        _(
-            "Below each: bias-corrected and accelerated bootstrap over patients, "
-            "{resamples:,} resamples, the same ones for every row."
-        ).format(resamples=RESAMPLES)
-    )
     data = runs[0].data
     if data.positive and len(data.classes) == 2:
-        precision = _("AP: average precision of {name}.").format(name=data.positive)
+        positive = _(" of {name}").format(name=data.positive)
     else:
-        precision = _("AP: average precision, mean over classes.")
-    said += [
-        precision,
-        _(
-            "ECE: {bins} bins; its interval is corrected for the noise that raises it. "
-            "The last row is what the class frequencies of train score."
-        ).format(bins=BINS),
-    ]
-    if len(runs.groups) < len(runs):
-        said.append(
-            _(
-                "Rows of several seeds give their mean, its interval (other patients, "
-                "the same weights) and ± the standard deviation over seeds (the same "
-                "patients)."
-            )
-        )
-    if missing:
-        said.append(_("No interval stands where every resample scores the same."))
-    return joined(said)
+        positive = _(", mean over classes")
+    said = _(
+        "Test scores with 95 % intervals. {whose} Below each: bias-corrected and "
+        "accelerated bootstrap over patients, {resamples:,} resamples, the same ones "
+        "for every row. AP: average precision{positive}. ECE: {bins} bins; its "
+        "interval is corrected for the noise that raises it. The last row is what the "
+        "class frequencies of train score."
+    ).format(
+        whose=_whose(runs.patients), resamples=RESAMPLES, positive=positive, bins=BINS
+    )
+    seeds = _(
+        "Rows of several seeds give their mean, its interval (other patients, the same "
+        "weights) and ± the standard deviation over seeds (the same patients)."
+    )
+    alike = _("No interval stands where every resample scores the same.")
+    return joined([said, seeds if runs.several else "", alike if missing else ""])
 
 
 def _whose(patients: Patients) -> str:
@@ -151,49 +134,34 @@ def pairs_table(runs: Runs) -> Table | Prose:
         The table, of the pairs with the best run where there are more than six;
         `pairs.csv` has all pairs, with raw and adjusted p-values. An empty text
         where there is a single run.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
     if len(runs) < 2:
         return Prose("")
     # The better run of a pair comes first.
     patients, runs = runs.patients, Runs([runs[k] for k in ranking_of(runs)])
     frame, names = all_pairs(runs, patients), runs.short_names
-    said = [
-        _("Runs against each other."),
-        _whose(patients),
-        _(
-            "McNemar: exact, patients as units. DeLong: for images of patients "
-            "(Obuchowski). NLL: paired bootstrap of {resamples:,} resamples of "
-            "patients."
-        ).format(resamples=RESAMPLES),
-        ngettext(
-            "All p after Holm over {count:,} pair.",
-            "All p after Holm over {count:,} pairs.",
-            len(frame),
-        ).format(count=len(frame)),
-        _(
-            "Differences: first less second; their intervals are of one pair. Needed: "
-            "the lead from which one pair alone would have p < 0.05."
-        ),
-    ]
+    said = _(
+        "Runs against each other. {whose} McNemar: exact, patients as units. DeLong: "
+        "for images of patients (Obuchowski). NLL: paired bootstrap of {resamples:,} "
+        "resamples of patients. All p after Holm over {pairs}. Differences: first less "
+        "second; their intervals are of one pair. Needed: the lead from which one pair "
+        "alone would have p < 0.05."
+    ).format(whose=_whose(patients), resamples=RESAMPLES, pairs=_counted(frame))
     shown = frame
     if len(runs) > MOST_RUNS:
         shown = frame[frame["first"] == 0]
-        said.append(
-            _(
-                "Shown are the pairs with {name}, which is right most often; the CSV "
-                "file has all {pairs}."
-            ).format(name=names[0], pairs=len(frame))
-        )
+        best = _(
+            "Shown are the pairs with {name}, which is right most often; the CSV file "
+            "has all {pairs}."
+        ).format(name=names[0], pairs=len(frame))
+        said = joined([said, best])
     rows = [_row(line, names) for line in shown.to_dict("records")]
     csv = frame.assign(
         first=[runs[k].id for k in frame["first"]],
         second=[runs[k].id for k in frame["second"]],
     )
     table = pd.DataFrame(rows).fillna(ABSENT)
-    return Table(table, "tbl-pairs", joined(said), csv=csv, file="pairs.csv")
+    return Table(table, "tbl-pairs", said, csv=csv, file="pairs.csv")
 
 
 def _row(line: dict[str, Any], names: list[str]) -> dict[str, str]:
@@ -217,6 +185,12 @@ def _row(line: dict[str, Any], names: list[str]) -> dict[str, str]:
     return row
 
 
+def _counted(pairs: pd.DataFrame) -> str:
+    """Count pairs."""
+    count = len(pairs)
+    return ngettext("{count:,} pair", "{count:,} pairs", count).format(count=count)
+
+
 def _signed(value: float, places: int) -> str:
     """Write a difference with its sign."""
     return f"{value:+,.{places}f}".replace("-", "−")
@@ -233,9 +207,6 @@ def ties_table(runs: Runs) -> Table | Prose:
 
     Returns:
         The table, with `ties.csv`; an empty text where there is a single run.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
     if len(runs) < 2:
         return Prose("")
@@ -263,19 +234,12 @@ def ties_table(runs: Runs) -> Table | Prose:
             _("Ties"): csv["letters"],
         }
     )
-    said = [
-        _("Runs by test accuracy."),
-        _whose(runs.patients),
-        ngettext(
-            "Runs that share a letter are tied: exact McNemar with patients as units, "
-            "Holm over {count:,} pair, p ≥ 0.05.",
-            "Runs that share a letter are tied: exact McNemar with patients as units, "
-            "Holm over {count:,} pairs, p ≥ 0.05.",
-            len(runs.pairs),
-        ).format(count=len(runs.pairs)),
-        _smallest(runs.pairs, runs.patients.num_images),
-    ]
-    return Table(shown, "tbl-ties", joined(said), csv=csv, file="ties.csv")
+    said = _(
+        "Runs by test accuracy. {whose} Runs that share a letter are tied: exact "
+        "McNemar with patients as units, Holm over {pairs}, p ≥ 0.05."
+    ).format(whose=_whose(runs.patients), pairs=_counted(runs.pairs))
+    said = joined([said, _smallest(runs.pairs, runs.num_images)])
+    return Table(shown, "tbl-ties", said, csv=csv, file="ties.csv")
 
 
 def _smallest(pairs: pd.DataFrame, images: int) -> str:

@@ -52,22 +52,16 @@ SCALED = {
 def reliability_diagram(runs: Runs) -> Figure:
     """Draw confidence against accuracy of each run on the test images.
 
-    Args:
-        runs: Finished runs; of more than twelve, those with the lowest NLL on val
-            are drawn.
-
-    Returns:
-        The figure: a panel a run with a histogram of its confidences beneath, as
-        trained and after a temperature that was fitted on val.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
+    A panel a run with a histogram of its confidences beneath, as trained and after a
+    temperature that was fitted on val; of more than twelve runs, those with the lowest
+    NLL on val.
 
     Source:
         Guo et al. 2017, arXiv 1706.04599, figure 1, with intervals added.
     """
     kept = np.sort(np.argsort(val_losses(runs), kind="stable")[:MOST])
-    names = [literal(runs.names[k]) for k in kept]
+    all_names = runs.names
+    names = [literal(all_names[k]) for k in kept]
     found = [calibrate(runs[k]) for k in kept]
     columns = columns_of(len(kept), PANELS_PER_ROW)
     rows = math.ceil(len(kept) / columns)
@@ -204,11 +198,8 @@ def calibration_table(runs: Runs) -> Table:
 
     Returns:
         The table, with a row a run in `calibration.csv`.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
-    named = heads([group[0] for group in runs.groups], brief=True)
+    named = heads(runs.firsts, brief=True)
     rows, full, marked = [], [], False
     for row, group in zip(named, runs.groups, strict=True):
         lines = [recalibrate(run) for run in group]
@@ -225,20 +216,14 @@ def calibration_table(runs: Runs) -> Table:
         "One temperature a run, fitted on its val images by NLL, and what it does to "
         "the {images:,} test images. Above 1 it softens a network that is too sure of "
         "itself. Answers, and with them accuracy, stay as they are. ECE: {bins} bins."
-    ).format(images=runs.scores(runs[0]).num_images, bins=BINS)
-    several = len(runs.groups) < len(runs)
+    ).format(images=runs.num_images, bins=BINS)
     bound = _(
         "†: the end of the range that is searched; val images that are all classified "
         "correctly set no temperature."
     )
-    caption = [said, _(SPREAD) if several else "", bound if marked else ""]
-    return Table(
-        pd.DataFrame(rows),
-        "tbl-calibration",
-        joined(caption),
-        csv=pd.DataFrame(full),
-        file="calibration.csv",
-    )
+    said = [said, _(SPREAD) if runs.several else "", bound if marked else ""]
+    shown, csv, name = pd.DataFrame(rows), pd.DataFrame(full), "calibration.csv"
+    return Table(shown, "tbl-calibration", joined(said), csv=csv, file=name)
 
 
 def _at_bound(temperature: float) -> bool:

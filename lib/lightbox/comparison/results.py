@@ -91,15 +91,11 @@ def results_table(runs: Runs) -> Table:
         The table. Its CSV has a row a run: the columns of `results_frame`, then
         the settings in which runs differ, then the majority answer
         (`majority_class`, `majority_` and each test metric).
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
-    first = [group[0] for group in runs.groups]
-    named = heads(first, brief=len(first) > 1)
-    several, time = len(first) < len(runs), _("Time, s")
-    accuracy = METRICS["accuracy"] if several else "Accuracy, % (95 % interval)"
-    titles = {"accuracy": _(accuracy)} | {name: _(METRICS[name]) for name in SHOWN}
+    titles = {name: _(METRICS[name]) for name in ("accuracy", *SHOWN)}
+    if not runs.several:
+        titles["accuracy"] = _("Accuracy, % (95 % interval)")
+    named, time = heads(runs.firsts, brief=len(runs.groups) > 1), _("Time, s")
     rows, numbers = [], []
     for row, group in zip(named, runs.groups, strict=True):
         # What a run cost that came to nothing is no cost of a result.
@@ -108,7 +104,7 @@ def results_table(runs: Runs) -> Table:
         values = {t: [each[name] for each in scores] for name, t in titles.items()}
         values[time] = [run.result.train_seconds for run in tested]
         numbers.append({t: pd.Series(v, dtype=float).mean() for t, v in values.items()})
-        if several:
+        if runs.several:
             row[_("Seeds")] = str(len(group))
         elif "seed" in varying(runs):
             row[_("Seed")] = str(group[0].config.seed)
@@ -126,7 +122,7 @@ def results_table(runs: Runs) -> Table:
     return Table(
         shown,
         "tbl-results",
-        _caption(runs, first, baseline),
+        _caption(runs, baseline),
         csv=_full(runs, answer, baseline),
         file="results.csv",
         bold=_best(pd.DataFrame(numbers), shown, low=[titles["nll"], time]),
@@ -150,26 +146,24 @@ def _majority(answer: str, *, beside: bool) -> dict[str, str]:
     return {_("Model"): f"{name}\n({always})"}
 
 
-def _caption(runs: Runs, first: Sequence[Run], baseline: Scores) -> str:
+def _caption(runs: Runs, baseline: Scores) -> str:
     """Say what the comparison shows, and what all runs share."""
-    positive = runs[0].data.positive or _("each class, averaged")
     said = _(
         "Results on the {images} test images, with 95 % Wilson intervals. Sensitivity, "
         "precision and F1 are those of {positive}; total and trainable parameters are "
         "in millions (M). Bold marks the highest value of a column (the lowest for NLL "
         "and time) among the trained models and is no statement of significance. The "
         "last row answers with the class frequencies of train."
-    ).format(images=baseline.num_images, positive=positive)
-    strategies = {run.config.strategy for run in runs}
-    strategy = strategy_name(first[0].config.strategy)
-    alike = _("Every run: {strategy}.").format(strategy=strategy)
-    return joined(
-        [
-            said,
-            _(SPREAD) if len(first) < len(runs) else "",
-            alike if len(first) > 1 and len(strategies) == 1 else "",
-        ]
+    ).format(
+        images=baseline.num_images,
+        positive=runs[0].data.positive or _("each class, averaged"),
     )
+    said = joined([said, _(SPREAD) if runs.several else ""])
+    strategies = {run.config.strategy for run in runs}
+    if len(runs.groups) == 1 or len(strategies) > 1:
+        return said
+    alike = _("Every run: {strategy}.").format(strategy=strategy_name(*strategies))
+    return joined([said, alike])
 
 
 def _full(runs: Runs, answer: str, baseline: Scores) -> pd.DataFrame:
@@ -203,11 +197,7 @@ def _best(numbers: pd.DataFrame, shown: pd.DataFrame, low: list[str]) -> pd.Data
 
 @finished_only
 def per_class(runs: Runs) -> Table:
-    """Show each class against the rest for each run, with a CSV at full precision.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
-    """
+    """Show each class against the rest for each run, with a CSV at full precision."""
     names = ("sensitivity", "specificity", "precision", "f1", "auroc")
     rows, full = [], []
     for run in runs:
@@ -221,7 +211,7 @@ def per_class(runs: Runs) -> Table:
             rows.append(row | {_(METRICS[n]): metric(line[n], n) for n in names})
             full.append({"run_id": run.id, "split": "test"} | line)
     caption = _("Every class against the rest, on the {images} test images.").format(
-        images=runs.scores(runs[0]).num_images
+        images=runs.num_images
     )
     return Table(pd.DataFrame(rows), "tbl-classes", caption, csv=pd.DataFrame(full))
 
@@ -253,9 +243,6 @@ def confusion_matrices(runs: Runs) -> Figure:
 
     Returns:
         The figure: counts and row per cent, rows true, shaded by row per cent.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
     classes = runs[0].data.classes
     shown = [wrapped(name, 12) for name in classes]

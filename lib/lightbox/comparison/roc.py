@@ -44,9 +44,6 @@ def roc_curves(runs: Runs) -> Figure | Prose:
     Returns:
         The figure, with bands of every line (of more than four, of the one with
         the lowest NLL on val); a sentence where test has one class only.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
     test, positive = sorted_test(runs[0]), positive_class(runs[0])
     asked = [positive] if positive else list(runs[0].data.classes)
@@ -58,7 +55,7 @@ def roc_curves(runs: Runs) -> Figure | Prose:
         )
         return Prose(said.format(images=len(test)))
     weights = group_weights(list(test["group"]), list(test["image"]))
-    names = run_names([group[0] for group in runs.groups], seeds=False)
+    names = run_names(runs.firsts, seeds=False)
     best = [any(run is runs.best for run in group) for group in runs.groups].index(True)
     found = []
     for place, group in enumerate(runs.groups):
@@ -84,26 +81,23 @@ def roc_curves(runs: Runs) -> Figure | Prose:
             ncols=1,
             handlelength=2.2,
         )
-        return Figure(figure, "fig-roc", _caption(runs, kept, names[best]))
+        return Figure(figure, "fig-roc", _caption(runs, test, kept, names[best]))
 
 
 def _areas(name: str, found: Curves) -> str:
     """Write a line of the legend, broken behind the name where it is too long."""
-    text = _(
-        "{name}: AUROC {auroc:.3f} ({auroc_low:.3f}–{auroc_high:.3f}), "
-        "AP {ap:.3f} ({ap_low:.3f}–{ap_high:.3f})"
-    ).format(
-        name=literal(name),
-        auroc=found.auroc,
-        auroc_low=found.auroc_interval[0],
-        auroc_high=found.auroc_interval[1],
-        ap=found.average_precision,
-        ap_low=found.average_precision_interval[0],
-        ap_high=found.average_precision_interval[1],
+    auroc, ap = (
+        _("{value:.3f} ({low:.3f}–{high:.3f})").format(value=value, low=low, high=high)
+        for value, (low, high) in (
+            (found.auroc, found.auroc_interval),
+            (found.average_precision, found.average_precision_interval),
+        )
     )
+    name = literal(name)
+    text = _("{name}: AUROC {auroc}, AP {ap}").format(name=name, auroc=auroc, ap=ap)
     if letters(text) <= LEGEND_LETTERS:
         return text
-    place = len(literal(name)) + 1
+    place = len(name) + 1
     return f"{text[:place]}\n{text[place:].lstrip()}"
 
 
@@ -151,60 +145,43 @@ def _draw(roc: Axes, recall: Axes, found: Curves, place: int, line: str) -> None
         recall.fill_between(GRID, *found.precision_band, **shade)
 
 
-def _caption(runs: Runs, kept: list[str], best: str) -> str:
+def _caption(runs: Runs, test: pd.DataFrame, kept: list[str], best: str) -> str:
     """Say of which classes the curves are, and what the bands count."""
-    test, positive = sorted_test(runs[0]), positive_class(runs[0])
-    said = [
-        _(
-            "ROC (left) and precision-recall curves (right) on the {images:,} test "
-            "images."
-        ).format(images=len(test))
-    ]
+    positive = positive_class(runs[0])
     if positive:
-        said.append(_("The positive class is {name}.").format(name=positive))
+        of = _("The positive class is {name}.").format(name=positive)
     else:
-        means = _("They are means over {count} classes, each against the rest.")
-        said.append(means.format(count=len(kept)))
+        of = _("They are means over {count} classes, each against the rest.")
+        of = of.format(count=len(kept))
         absent = ", ".join(name for name in runs[0].data.classes if name not in kept)
         left_out = _("Without a test image, and left out: {names}.")
-        said.append(left_out.format(names=absent) if absent else "")
+        of = joined([of, left_out.format(names=absent) if absent else ""])
     if len(runs.groups) <= BANDS:
-        bands = _(
-            "The legend gives the area under the ROC curve (AUROC) and the average "
-            "precision (AP), each with its 95 % interval; shaded are pointwise 95 % "
-            "bands."
-        )
+        bands = _("shaded are")
     else:
-        bands = _(
-            "The legend gives the area under the ROC curve (AUROC) and the average "
-            "precision (AP), each with its 95 % interval; shaded, for {name} (lowest "
-            "NLL on val), are pointwise 95 % bands."
-        )
-    said.append(bands.format(name=best))
+        bands = _("shaded, for {name} (lowest NLL on val), are").format(name=best)
     known = test["group"][test["group"] != ""]
-    patients = known.nunique() + len(test) - len(known)
-    if len(known):
-        drawn = ngettext(
-            "Intervals and bands come from {resamples:,} resamples of the {count:,} "
-            "patient or slide.",
-            "Intervals and bands come from {resamples:,} resamples of the {count:,} "
-            "patients or slides.",
-            patients,
-        )
-    else:
-        drawn = _(
-            "Intervals and bands come from {resamples:,} resamples of the images, as "
-            "their names give no patient."
-        )
-    said.append(drawn.format(resamples=RESAMPLES, count=patients))
-    if len(runs.groups) < len(runs):
-        said.append(
-            _(
-                "Runs that differ in their seed alone share a line, the mean of their "
-                "curves."
-            )
-        )
-    return joined(said)
+    count = known.nunique() + len(test) - len(known)
+    said = _(
+        "ROC (left) and precision-recall curves (right) on the {images:,} test images. "
+        "{of} The legend gives the area under the ROC curve (AUROC) and the average "
+        "precision (AP), each with its 95 % interval; {bands} pointwise 95 % bands. "
+        "Intervals and bands come from {resamples:,} resamples of the {groups}."
+    ).format(
+        images=len(test),
+        of=of,
+        bands=bands,
+        resamples=RESAMPLES,
+        groups=ngettext(
+            "{count:,} patient or slide", "{count:,} patients or slides", count
+        ).format(count=count)
+        if len(known)
+        else _("images, as their names give no patient"),
+    )
+    mean = _(
+        "Runs that differ in their seed alone share a line, the mean of their curves."
+    )
+    return joined([said, mean if runs.several else ""])
 
 
 POINTS = (
@@ -223,14 +200,11 @@ def operating_points(runs: Runs) -> Table | Prose:
         The table, two rows a run, with `operating.csv`; an empty text with more
         than two classes, where no one threshold is. A row of dashes stands for a
         threshold that val, having images of one class only, cannot choose.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
     positive = positive_class(runs[0])
     if positive is None:
         return Prose("")
-    names = short_names([group[0] for group in runs.groups], seeds=False)
+    names = short_names(runs.firsts, seeds=False)
     rows, full = [], []
     for name, group in zip(names, runs.groups, strict=True):
         points = [scores_at(run) for run in group]
@@ -257,15 +231,10 @@ def operating_points(runs: Runs) -> Table | Prose:
         "it at the one with the highest Youden's J on val, frozen before test. "
         "Sensitivity, precision and F1 are those of {positive}, whose probability the "
         "threshold is on."
-    ).format(images=runs.scores(runs[0]).num_images, positive=positive)
-    several = len(runs.groups) < len(runs)
-    return Table(
-        pd.DataFrame(rows),
-        "tbl-operating",
-        joined([caption, _(SPREAD) if several else ""]),
-        csv=pd.DataFrame(full),
-        file="operating.csv",
-    )
+    ).format(images=runs.num_images, positive=positive)
+    caption = joined([caption, _(SPREAD) if runs.several else ""])
+    shown, csv = pd.DataFrame(rows), pd.DataFrame(full)
+    return Table(shown, "tbl-operating", caption, csv=csv, file="operating.csv")
 
 
 def scores_at(run: Run) -> Sequence[tuple[float, Scores]]:

@@ -68,6 +68,21 @@ class Runs(Sequence[Run]):
         )
 
     @property
+    def firsts(self) -> list[Run]:
+        """The first run of each group, which names it."""
+        return [group[0] for group in self.groups]
+
+    @property
+    def several(self) -> bool:
+        """Whether any runs differ in their seed alone, and share a row or a line."""
+        return len(self.groups) < len(self)
+
+    @property
+    def num_images(self) -> int:
+        """How many test images were scored."""
+        return self.scores(self[0]).num_images
+
+    @property
     def names(self) -> list[str]:
         """A name a run, no two alike, in the reader's language."""
         return run_names(self)
@@ -128,7 +143,8 @@ def finished(runs: Sequence[Run]) -> list[Run]:
 def finished_only(display: Callable[..., Shown]) -> Callable[..., Shown | Prose]:
     """Give a display the runs that were tested, as `Runs`, and name the others below.
 
-    Where every run diverged, a sentence stands in its place.
+    Where every run diverged, a sentence stands in its place. The display raises a
+    DataError where there is no run, or runs differ in their data.
     """
     return _wrapped(display, keep=False)
 

@@ -56,15 +56,10 @@ def millions(count: int) -> str:
 
 
 def spread(values: Sequence[float], places: int) -> str:
-    """Write one value, or the mean and standard deviation of several.
+    """Write the values of seeds: one as it is, an en dash for none.
 
-    Args:
-        values: A value a seed.
-        places: How many decimals.
-
-    Returns:
-        The value, or two lines: the mean, and `±` with the sample standard
-        deviation (denominator n - 1); an en dash where there is none.
+    Of several, two lines: the mean, and `±` with the sample standard deviation
+    (denominator n - 1).
     """
     numbers = np.asarray(values, dtype=float)
     if len(numbers) == 0:
@@ -76,14 +71,10 @@ def spread(values: Sequence[float], places: int) -> str:
 
 
 def accuracies(scores: Sequence[Scores]) -> str:
-    """Write test accuracy in per cent.
+    """Write test accuracy in per cent: `spread` over seeds, or one's Wilson interval.
 
     Args:
         scores: Of one run, or of several that differ in their seed alone.
-
-    Returns:
-        One run's value with its Wilson interval, several runs' mean and standard
-        deviation.
     """
     if len(scores) > 1:
         return spread([100 * each["accuracy"] for each in scores], 1)
