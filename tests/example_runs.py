@@ -142,7 +142,7 @@ def make_run(
         },
     }
     return Run.from_record(
-        f"{model}-{strategy}-{seed}",
+        "-".join(map(str, [model, strategy, seed, *config.values()])),
         Path("runs") / model,
         record,
         history,

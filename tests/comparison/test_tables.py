@@ -1,6 +1,7 @@
 """The report's tables: their rows, bold cells, words and the CSV behind them."""
 
 import io
+import math
 from types import SimpleNamespace
 
 import pandas as pd
@@ -8,10 +9,17 @@ import pytest
 from example_runs import changed, make_run, study
 
 from lightbox.base.errors import ParameterError
-from lightbox.base.words import LANGUAGES, PAIRS, said_in, words
+from lightbox.base.words import said_in, set_language
 from lightbox.comparison.results import COLUMNS, from_frame, per_class, results_table
 from lightbox.data.cards import CARDS
-from lightbox.display.names import model_name, run_names, strategy_name
+from lightbox.display.cells import spread
+from lightbox.display.names import (
+    model_name,
+    run_names,
+    setting,
+    setting_title,
+    strategy_name,
+)
 from lightbox.sections.data import split_table
 
 
@@ -176,7 +184,7 @@ def test_split_table_without_groups_or_positive():
 
 def test_from_frame_rounds_what_is_shown_and_keeps_the_rest():
     frame = pd.DataFrame({"file": ["a"], "count": [5216], "auroc": [2 / 3]})
-    table = from_frame(frame, "tbl-x", "X.", file="x.csv")
+    table = from_frame(frame, "tbl-x", "X.")
     assert table.frame.iloc[0].tolist() == ["a", "5,216", "0.667"]
     assert table.csv["auroc"].iloc[0] == 2 / 3
 
@@ -224,14 +232,27 @@ def test_the_label_of_a_set_names_its_runs():
     assert run_names(losses)[0] == "ResNet-18 · fine-tuning · focal γ = 0.5"
 
 
-def test_both_languages_have_every_word():
-    for key, pair in PAIRS.items():
-        assert len(pair) == 2, key
-        assert all(pair), key
+def test_strategies_and_losses_have_their_names():
+    assert strategy_name("partial") == "partial fine-tuning"
     assert said_in("zh", strategy_name, "partial") == "部分微調"
-    assert {len(said_in(language, words)) for language in LANGUAGES} == {len(PAIRS)}
+    run = make_run(loss="weighted_cross_entropy")
+    assert said_in("zh", setting, run, "loss") == "加權交叉熵"
+    assert setting(make_run(optimizer="rmsprop"), "optimizer") == "RMSprop"
+    assert said_in("zh", setting_title, "image_size") == "影像邊長（px）"
+
+
+def test_units_are_left_out_of_names():
+    sizes = [make_run(image_size=size) for size in (64, 224)]
+    assert run_names(sizes)[1] == "ResNet-18 · fine-tuning · Size 224"
+    assert said_in("zh", run_names, sizes)[1] == "ResNet-18 · 微調 · 影像邊長 224"
+
+
+def test_what_no_seed_came_to_is_a_dash():
+    assert spread([], 1) == "–"
+    assert spread([0.5], 2) == "0.50"
+    assert spread([0.5, math.nan], 2) == "–"
 
 
 def test_unknown_language_is_refused():
     with pytest.raises(ParameterError, match="language 'fr' is not known"):
-        words("fr")
+        set_language("fr")

@@ -79,8 +79,9 @@ DISPLAYS = [
     lb.roc_curves,
     lb.reliability_diagram,
     lb.calibration_table,
-    lambda runs, language: said_in(language, lb.depth_groups, runs, shallow_below=30),
-    lambda runs, language: said_in(language, lb.zoo_conclusion, runs, shallow_below=30),
+    lb.operating_points,
+    lb.depth_groups,
+    lb.zoo_conclusion,
 ]
 
 
@@ -89,14 +90,14 @@ def test_every_display_takes_diverged_runs(display):
     for lost, epochs in (((0,), 0), ((1, 3), 2), ((0, 1, 2), 1)):
         chosen = section_runs(lost=lost, epochs=epochs)
         for language in ("en", "zh"):
-            shown = display(chosen, language)
+            shown = said_in(language, display, chosen)
             shown._repr_mimebundle_()
             assert "nan" not in repr(shown).lower()
 
 
 @pytest.mark.parametrize("display", [d for d in DISPLAYS if d is not lb.readings])
 def test_a_section_in_which_all_diverged_says_so(display):
-    shown = display(section_runs(lost=range(4), epochs=1), "en")
+    shown = display(section_runs(lost=range(4), epochs=1))
     assert isinstance(shown, Prose)
     assert "diverged in every run" in shown.markdown
     assert "lower it tenfold" in shown.markdown
@@ -108,6 +109,8 @@ def test_the_comparison_has_a_row_that_says_it():
     row = list(table.frame.iloc[0])
     assert "diverged" in row
     assert row.count("–") >= 7  # every metric, and the time
+    # Its columns stand where they stand without it.
+    assert list(table.frame) == list(lb.results_table(section_runs(lost=(), epochs=0)))
     assert table.csv["test_accuracy"].isna().tolist() == [True, False, False, False]
     # The majority answer is that of a run that was tested.
     assert table.csv["majority_accuracy"].notna().all()
@@ -175,7 +178,7 @@ def test_a_really_diverged_run_is_recorded_and_the_study_goes_on(folder, home, c
     with pytest.raises(StoreError, match="kept no weights"):
         read_weights(wild)
     for display in DISPLAYS:
-        display([wild, good], "en")
+        display([wild, good])
     # It is as pure as any run: it is not tried again.
     assert find(wild.id).diverged
     assert plan.run_all(validate("02_hyperparameters", values), images)[0].reused

@@ -1,26 +1,30 @@
-"""The comparison of runs on the test images, class by class too, with its CSV."""
+"""Runs on the test images: their comparison with its CSV, by class, and confusions."""
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from lightbox.base.words import words
-from lightbox.comparison.runs import (
-    check_same_data,
-    finished,
-    finished_only,
-    unless_all_diverged,
+from lightbox.base.words import _, joined
+from lightbox.comparison.runs import Runs, as_runs, finished_only, unless_all_diverged
+from lightbox.display.cells import (
+    ABSENT,
+    METRICS,
+    SPREAD,
+    accuracies,
+    decimals,
+    heads,
+    metric,
+    millions,
+    spread,
 )
-from lightbox.display.cells import ABSENT, accuracies, decimals, heads, millions, spread
 from lightbox.display.names import (
     model_name,
-    run_names,
-    seed_groups,
     setting,
     setting_title,
     strategy_name,
@@ -36,38 +40,21 @@ from lightbox.display.style import (
     titles_of,
     wrapped,
 )
-from lightbox.evaluation.metrics import majority_answer, score_majority, score_run
+from lightbox.evaluation.metrics import Scores, majority_answer
+from lightbox.runs.store import Run
 
 COLUMNS = (
-    "run_id",
-    "model",
-    "strategy",
-    "weights",
-    "image_size",
-    "epochs_run",
-    "best_epoch",
-    "seed",
-    "test_accuracy",
-    "test_accuracy_low",
-    "test_accuracy_high",
-    "test_auroc",
-    "test_sensitivity",
-    "test_specificity",
-    "test_precision",
-    "test_f1",
-    "test_nll",
-    "train_seconds",
-    "parameters",
-    "trainable_parameters",
+    *("run_id", "model", "strategy", "weights", "image_size"),
+    *("epochs_run", "best_epoch", "seed"),
+    *("test_accuracy", "test_accuracy_low", "test_accuracy_high", "test_auroc"),
+    *("test_sensitivity", "test_specificity", "test_precision", "test_f1", "test_nll"),
+    *("train_seconds", "parameters", "trainable_parameters"),
 )
-METRICS = ("auroc", "sensitivity", "specificity", "precision", "f1", "nll")
+SHOWN = ("auroc", "sensitivity", "specificity", "precision", "f1", "nll")
 
 
-def results_frame(runs: Sequence[Any]) -> pd.DataFrame:
-    """Collect configuration, test scores and cost of finished runs.
-
-    Args:
-        runs: Finished runs.
+def results_frame(runs: Sequence[Run]) -> pd.DataFrame:
+    """Collect configuration, test scores and cost of runs.
 
     Returns:
         A row a run, in the order given, with exactly `COLUMNS`. Metrics are
@@ -75,157 +62,122 @@ def results_frame(runs: Sequence[Any]) -> pd.DataFrame:
         and a metric that the test images do not define is NaN. Sections may
         append columns.
     """
+    runs = as_runs(runs)
     rows = []
     for run in runs:
-        config, result = run.config, run.result
-        scores = score_run(run, "test")
-        row = {"run_id": run.id}
-        row |= {key: getattr(config, key) for key in ("model", "strategy", "weights")}
-        row |= {key: getattr(config, key) for key in ("image_size", "seed")}
-        row |= {key: getattr(result, key) for key in ("epochs_run", "best_epoch")}
-        row |= {
-            "test_accuracy": scores["accuracy"],
-            "test_accuracy_low": scores.low,
-            "test_accuracy_high": scores.high,
-        }
-        row |= {f"test_{name}": scores[name] for name in METRICS}
-        row |= {
-            key: getattr(result, key)
-            for key in ("train_seconds", "parameters", "trainable_parameters")
-        }
-        rows.append(row)
+        row = {"run_id": run.id} | run.config.model_dump() | asdict(run.result)
+        rows.append(row | _scored("test", runs.scores(run)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-# Lower is better in these columns.
-LOW = ("nll", "time")
+def _scored(prefix: str, scores: Scores) -> dict[str, float]:
+    """Give the columns of a CSV that hold scores."""
+    row = {
+        f"{prefix}_accuracy": scores["accuracy"],
+        f"{prefix}_accuracy_low": scores.low,
+        f"{prefix}_accuracy_high": scores.high,
+    }
+    return row | {f"{prefix}_{name}": scores[name] for name in SHOWN}
 
 
 @unless_all_diverged
-def results_table(
-    runs: Sequence[Any],
-    *,
-    label: str = "tbl-results",
-    file: str = "results.csv",
-) -> Table:
+def results_table(runs: Runs) -> Table:
     """Compare runs on the test images, with the majority answer as last row.
 
     Runs that differ in their seed alone share a row: mean and standard deviation
     over the seeds. A strategy that all of several runs share is in the caption.
 
-    Args:
-        runs: Finished runs on the same data, at least one.
-        label: The table's label.
-        file: The name of the CSV with the rows behind it.
-
     Returns:
         The table. Its CSV has a row a run: the columns of `results_frame`, then
         the settings in which runs differ, then the majority answer
         (`majority_class`, `majority_` and each test metric).
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
-    check_same_data(runs)
-    terms, groups = words(), seed_groups(runs)
-    first = [group[0] for group in groups]
-    several = any(len(group) > 1 for group in groups)
-    seeds = several or "seed" in varying(runs)
-    accuracy = terms["accuracy_percent" if several else "accuracy_interval"]
-    named = heads(first, brief=len(first) > 1)
-    kept = terms["strategy"] in named[0]
+    titles = {name: _(METRICS[name]) for name in ("accuracy", *SHOWN)}
+    if not runs.several:
+        titles["accuracy"] = _("Accuracy, % (95 % interval)")
+    named, time = heads(runs.firsts, brief=len(runs.groups) > 1), _("Time, s")
     rows, numbers = [], []
-    for head, group in zip(named, groups, strict=True):
-        tested = finished(group)
-        scores = [score_run(run, "test") for run in tested]
-        results = [run.result for run in group]
+    for row, group in zip(named, runs.groups, strict=True):
         # What a run cost that came to nothing is no cost of a result.
-        seconds = [run.result.train_seconds for run in tested]
-        row = dict(head)
-        if seeds:
-            row[terms["seeds" if several else "seed"]] = _seeds(group, several)
-        row[accuracy] = _accuracies(scores, len(group), terms)
-        values = {n: [each[n] for each in scores] for n in METRICS}
-        if tested:
-            row |= {terms[name]: spread(values[name], 3) for name in METRICS}
-            row[terms["time"]] = spread(seconds, 1)
-        row[terms["parameters"]] = millions(results[0].parameters)
-        row[terms["trainable"]] = millions(results[0].trainable_parameters)
+        tested = [run for run in group if not run.diverged]
+        scores = [runs.scores(run) for run in tested]
+        values = {t: [each[name] for each in scores] for name, t in titles.items()}
+        values[time] = [run.result.train_seconds for run in tested]
+        numbers.append({t: pd.Series(v, dtype=float).mean() for t, v in values.items()})
+        if runs.several:
+            row[_("Seeds")] = str(len(group))
+        elif "seed" in varying(runs):
+            row[_("Seed")] = str(group[0].config.seed)
+        row[titles["accuracy"]] = _accuracies(scores, len(group))
+        row |= {titles[name]: spread(values[titles[name]], 3) for name in SHOWN}
+        row[time] = spread(values[time], 1)
+        row[_("Total, M")] = millions(group[0].result.parameters)
+        row[_("Trainable, M")] = millions(group[0].result.trainable_parameters)
         rows.append(row)
-        means = {accuracy: [each["accuracy"] for each in scores]}
-        means |= {terms[name]: values[name] for name in METRICS}
-        means[terms["time"]] = seconds
-        numbers.append({name: pd.Series(v).mean() for name, v in means.items()})
-    known = (finished(runs) or runs)[0]
-    answer, baseline = majority_answer(known), score_majority(known)
-    always = terms["majority"].format(answer=answer)
-    shown_as = {terms["model"]: terms["baseline"], terms["strategy"]: always}
-    if not kept:
-        shown_as = {terms["model"]: f"{terms['baseline']}\n({always})"}
-    rows.append(
-        shown_as
-        | {accuracy: accuracies([baseline])}
-        | {terms[name]: spread([baseline[name]], 3) for name in METRICS}
-    )
+    answer, baseline = majority_answer(runs.finished[0]), runs.finished.majority
+    last = _majority(answer, beside=_("Strategy") in rows[0])
+    last[titles["accuracy"]] = accuracies([baseline])
+    rows.append(last | {titles[name]: metric(baseline[name], name) for name in SHOWN})
     shown = pd.DataFrame(rows).fillna(ABSENT)
-    data = runs[0].data
-    caption = terms["caption_comparison"].format(
-        images=baseline.num_images, positive=data.positive or terms["each_class"]
-    )
-    if several:
-        caption += terms["caption_seeds"]
-    if not kept:
-        strategy = strategy_name(first[0].config.strategy)
-        caption += terms["caption_one_strategy"].format(strategy=strategy)
-    low = [terms[key] for key in LOW]
     return Table(
         shown,
-        label,
-        caption,
+        "tbl-results",
+        _caption(runs, baseline),
         csv=_full(runs, answer, baseline),
-        file=file,
-        bold=_best(pd.DataFrame(numbers), shown, low),
+        file="results.csv",
+        bold=_best(pd.DataFrame(numbers), shown, low=[titles["nll"], time]),
     )
 
 
-def _accuracies(scores: Sequence[Any], count: int, terms: Any) -> str:
+def _accuracies(scores: Sequence[Scores], count: int) -> str:
     """Write the accuracy of a row's runs, and how many of them diverged."""
     if not scores:
-        return terms["by_divergence"]
+        return _("diverged")
     lost = count - len(scores)
-    note = f"\n({terms['by_divergence']}: {lost})" if lost else ""
+    note = f"\n({_('diverged')}: {lost})" if lost else ""
     return accuracies(scores) + note
 
 
-def _seeds(group: Sequence[Any], several: bool) -> str:
-    """Count the seeds of a row, or name the one, where no row has more."""
-    if several:
-        return str(len(group))
-    return str(group[0].config.seed)
+def _majority(answer: str, *, beside: bool) -> dict[str, str]:
+    """Name the last row, by the column of strategies where there is one."""
+    name, always = _("Majority answer"), _("always {answer}").format(answer=answer)
+    if beside:
+        return {_("Model"): name, _("Strategy"): always}
+    return {_("Model"): f"{name}\n({always})"}
 
 
-def _full(runs: Sequence[Any], answer: str, baseline: Any) -> pd.DataFrame:
+def _caption(runs: Runs, baseline: Scores) -> str:
+    """Say what the comparison shows, and what all runs share."""
+    said = _(
+        "Results on the {images} test images, with 95 % Wilson intervals. Sensitivity, "
+        "precision and F1 are those of {positive}; total and trainable parameters are "
+        "in millions (M). Bold marks the highest value of a column (the lowest for NLL "
+        "and time) among the trained models and is no statement of significance. The "
+        "last row answers with the class frequencies of train."
+    ).format(
+        images=baseline.num_images,
+        positive=runs[0].data.positive or _("each class, averaged"),
+    )
+    said = joined([said, _(SPREAD) if runs.several else ""])
+    strategies = {run.config.strategy for run in runs}
+    if len(runs.groups) == 1 or len(strategies) > 1:
+        return said
+    alike = _("Every run: {strategy}.").format(strategy=strategy_name(*strategies))
+    return joined([said, alike])
+
+
+def _full(runs: Runs, answer: str, baseline: Scores) -> pd.DataFrame:
     """Write a row a run at full precision."""
     frame = results_frame(runs)
-    configs = [run.config for run in runs]
     # Every setting that is told by a word of its own; gamma is told with its loss.
     keys = [key for key in varying(runs) if key not in COLUMNS]
     keys += ["gamma"] if "loss" in keys else []
-    if len({config.name for config in configs}) > 1:
+    if len({run.config.name for run in runs}) > 1:
         keys.insert(0, "name")
     for key in keys:
-        values = [getattr(config, key) for config in configs]
-        frame[key] = [
-            ";".join(map(str, value)) if isinstance(value, list | tuple) else value
-            for value in values
-        ]
-    return frame.assign(
-        majority_class=answer,
-        majority_accuracy=baseline["accuracy"],
-        majority_accuracy_low=baseline.low,
-        majority_accuracy_high=baseline.high,
-        **{f"majority_{name}": baseline[name] for name in METRICS},
-    )
+        values = [getattr(run.config, key) for run in runs]
+        frame[key] = [";".join(v) if isinstance(v, tuple) else v for v in values]
+    return frame.assign(majority_class=answer, **_scored("majority", baseline))
 
 
 def _best(numbers: pd.DataFrame, shown: pd.DataFrame, low: list[str]) -> pd.DataFrame:
@@ -235,74 +187,42 @@ def _best(numbers: pd.DataFrame, shown: pd.DataFrame, low: list[str]) -> pd.Data
     answer has a sensitivity of 1 for nothing.
     """
     bold = pd.DataFrame(False, index=shown.index, columns=shown.columns)
-    if len(numbers) > 1:
-        for name in numbers.columns:
-            values = numbers[name]
-            best = values.min() if name in low else values.max()
-            # Where all are alike, nothing stands out.
-            if values.nunique() > 1:
-                bold.loc[: len(values) - 1, name] = (values == best).to_numpy()
+    for name, values in numbers.items():
+        best = values.min() if name in low else values.max()
+        # Where all are alike, nothing stands out.
+        if values.nunique() > 1:
+            bold.loc[: len(values) - 1, name] = (values == best).to_numpy()
     return bold
 
 
 @finished_only
-def per_class(
-    runs: Sequence[Any],
-    *,
-    label: str = "tbl-classes",
-    split: str = "test",
-) -> Table:
-    """Show each class against the rest for each run.
-
-    Args:
-        runs: Finished runs on the same data, at least one.
-        label: The table's label.
-        split: `"val"` or `"test"`.
-
-    Returns:
-        The table, with its CSV at full precision behind it.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
-    """
-    check_same_data(runs)
-    terms, extra = words(), varying(list(runs))
+def per_class(runs: Runs) -> Table:
+    """Show each class against the rest for each run, with a CSV at full precision."""
     names = ("sensitivity", "specificity", "precision", "f1", "auroc")
     rows, full = [], []
     for run in runs:
-        config, scores = run.config, score_run(run, split)
-        for _, line in scores.per_class.iterrows():
-            row = {
-                terms["model"]: model_name(config.model),
-                terms["strategy"]: strategy_name(config.strategy),
-            }
-            row |= {setting_title(key): setting(run, key) for key in extra}
-            row |= {
-                terms["class"]: line["class"],
-                terms["images"]: f"{line['images']:,}",
-            }
-            rows.append(row | {terms[n]: decimals(line[n], 3) for n in names})
-            full.append({"run_id": run.id, "split": split} | line.to_dict())
-    caption = terms["caption_per_class"].format(images=scores.num_images)
-    return Table(pd.DataFrame(rows), label, caption, csv=pd.DataFrame(full))
+        head = {
+            _("Model"): model_name(run.config.model),
+            _("Strategy"): strategy_name(run.config.strategy),
+        }
+        head |= {setting_title(key): setting(run, key) for key in varying(runs)}
+        for line in runs.scores(run).per_class.to_dict("records"):
+            row = head | {_("Class"): line["class"], _("Images"): f"{line['images']:,}"}
+            rows.append(row | {_(METRICS[n]): metric(line[n], n) for n in names})
+            full.append({"run_id": run.id, "split": "test"} | line)
+    caption = _("Every class against the rest, on the {images} test images.").format(
+        images=runs.num_images
+    )
+    return Table(pd.DataFrame(rows), "tbl-classes", caption, csv=pd.DataFrame(full))
 
 
-def from_frame(
-    frame: pd.DataFrame,
-    label: str,
-    caption: str,
-    *,
-    file: str | None = None,
-    places: int = 3,
-) -> Table:
+def from_frame(frame: pd.DataFrame, label: str, caption: str) -> Table:
     """Show any frame, such as a finding of the data audit.
 
     Args:
         frame: The rows; its index is shown where it has a name.
-        label: The table's label.
+        label: The table's label, such as `"tbl-audit"`.
         caption: What the table says.
-        file: The name of the CSV that the report writes of it, or None.
-        places: Decimal places of floating-point columns.
 
     Returns:
         The table, with `frame` itself as its CSV.
@@ -310,30 +230,20 @@ def from_frame(
     shown = frame.copy()
     for name in shown.columns:
         if pd.api.types.is_float_dtype(shown[name]):
-            shown[name] = [decimals(value, places) for value in shown[name]]
+            shown[name] = [decimals(value, 3) for value in shown[name]]
         elif pd.api.types.is_integer_dtype(shown[name]):
             shown[name] = [f"{value:,}" for value in shown[name]]
-    index = frame.index.name is not None
-    csv = frame.reset_index() if index else frame
-    return Table(shown, label, caption, csv=csv, file=file)
+    csv = frame.reset_index() if frame.index.name is not None else frame
+    return Table(shown, label, caption, csv=csv)
 
 
 @finished_only
-def confusion_matrices(runs: Sequence[Any], *, label: str = "fig-confusion") -> Figure:
+def confusion_matrices(runs: Runs) -> Figure:
     """Draw the confusion matrix of each run on the test images.
-
-    Args:
-        runs: Finished runs, at least one.
-        label: The figure's label.
 
     Returns:
         The figure: counts and row per cent, rows true, shaded by row per cent.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
-    check_same_data(runs)
-    terms, names = words(), run_names(list(runs))
     classes = runs[0].data.classes
     shown = [wrapped(name, 12) for name in classes]
     widest = max(letters(line) for name in shown for line in name.split("\n"))
@@ -346,47 +256,46 @@ def confusion_matrices(runs: Sequence[Any], *, label: str = "fig-confusion") -> 
     )
     rows = math.ceil(len(runs) / columns)
     side = min(148 / columns - 4, max(len(classes) * cell, 38.0) * 1.1) / 25.4
-    titles = titles_of(names, 84 // columns)
+    titles = titles_of(runs.names, 84 // columns)
     lines = 1 + max(title.count("\n") for title in titles)
     below = 0.075 * widest if upright else 0.14
     height = rows * (side + 0.25 + below + 0.14 * lines)
-    with theme(*names, *classes, *terms.values()):
+    with theme(*titles, *classes):
         figure = Drawing(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for axis in axes[len(runs) :]:
             axis.set_axis_off()
-        for position, run in enumerate(runs):
-            axis, column = axes[position], position % columns
-            _matrix(axis, score_run(run, "test").confusion, shown, upright)
-            axis.set_title(titles[position])
-            last = position + columns >= len(runs)
-            axis.set_xlabel(terms["predicted"] if last else "")
-            axis.set_ylabel(terms["true"] if column == 0 else "")
-            if column:
+        for place, (axis, run) in enumerate(zip(axes, runs, strict=False)):
+            _matrix(axis, runs.scores(run).confusion, shown, upright)
+            axis.set_title(titles[place])
+            last = place + columns >= len(runs)
+            axis.set_xlabel(_("Predicted class") if last else "")
+            axis.set_ylabel("" if place % columns else _("True class"))
+            if place % columns:
                 axis.set_yticklabels([])
         # The layout of square axes needs a second pass, which the SVG would lack.
         figure.draw_without_rendering()
-        return Figure(figure, label, terms["caption_confusion"])
+        caption = _(
+            "Confusion matrices on the test split: images, and per cent of the true "
+            "class. Rows are true, columns predicted classes."
+        )
+        return Figure(figure, "fig-confusion", caption)
 
 
-def _matrix(axis: Any, counts: np.ndarray, names: list[str], upright: bool) -> None:
+def _matrix(axis: Axes, counts: np.ndarray, names: list[str], upright: bool) -> None:
     """Draw one confusion matrix with counts over row per cent."""
-    totals = counts.sum(axis=1, keepdims=True)
-    share = np.divide(
-        100 * counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0
-    )
-    text = np.array(
+    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    share = 100 * counts / totals
+    text = [
         [
-            [
-                f"{n:,}" if math.isnan(p) else f"{n:,}\n{p:.0f}%"
-                for n, p in zip(row, shares, strict=True)
-            ]
-            for row, shares in zip(counts, share, strict=True)
+            f"{n:,}\n{p:.0f}%" if row.sum() else f"{n:,}"
+            for n, p in zip(row, line, strict=True)
         ]
-    )
+        for row, line in zip(counts, share, strict=True)
+    ]
     sns.heatmap(
-        np.nan_to_num(share),
-        annot=text,
+        share,
+        annot=np.array(text),
         fmt="",
         cmap="Blues",
         vmin=0,

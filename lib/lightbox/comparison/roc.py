@@ -1,23 +1,23 @@
 """ROC and precision-recall curves, and scores at two operating points."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from lightbox.base.errors import DataError
-from lightbox.base.words import evidence_words
-from lightbox.comparison.reliability import seeing_words
-from lightbox.comparison.runs import check_same_data, finished_only
-from lightbox.display.cells import ABSENT, spread
-from lightbox.display.names import literal, run_names, seed_groups, short_names
+from lightbox.base.words import _, joined, ngettext, pgettext
+from lightbox.comparison.runs import Runs, finished_only
+from lightbox.display.cells import METRICS, SPREAD, spread
+from lightbox.display.names import literal, run_names, short_names
 from lightbox.display.outputs import Figure, Prose, Table
 from lightbox.display.style import GREY, PALETTE, WIDTH, letters, theme
 from lightbox.evaluation.bootstrap import RESAMPLES, group_weights
-from lightbox.evaluation.curves import GRID, Curves, Task, curves
-from lightbox.evaluation.metrics import Scores, best_run, score_run
+from lightbox.evaluation.curves import GRID, Curves, curves
+from lightbox.evaluation.metrics import Scores
+from lightbox.evaluation.predictions import sorted_test
 from lightbox.evaluation.predictions import patients
 from lightbox.evaluation.thresholds import (
     USUAL,
@@ -25,6 +25,7 @@ from lightbox.evaluation.thresholds import (
     score_moved,
     threshold_of,
 )
+from lightbox.runs.store import Run
 
 BANDS = 4  # as many can lie over each other and be told apart
 # Yellow and pink of the palette are too pale for a line on white.
@@ -34,120 +35,100 @@ LEGEND_LETTERS = 92
 
 
 @finished_only
-def roc_curves(runs: Sequence[Any], *, label: str = "fig-roc") -> Figure | Prose:
+def roc_curves(runs: Runs) -> Figure | Prose:
     """Draw the ROC and the precision-recall curve of each run on the test images.
 
     With two classes they are those of the positive class; with more, means over
     the classes, each against the rest. Runs that differ in their seed alone share
     a line, the mean of theirs.
 
-    Args:
-        runs: Finished runs, at least one.
-        label: The figure's label.
-
     Returns:
         The figure, with bands of every line (of more than four, of the one with
         the lowest NLL on val); a sentence where test has one class only.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
-    check_same_data(runs)
-    terms, groups = seeing_words(), seed_groups(runs)
-    test = _test(runs[0])
-    positive, classes = positive_class(runs[0]), runs[0].data.classes
-    asked = [positive] if positive else classes
-    kept = [name for name in asked if 0 < (test["label"] == name).sum() < len(test)]
+    test, positive = sorted_test(runs[0]), positive_class(runs[0])
+    asked = [positive] if positive else list(runs[0].data.classes)
+    shares = {name: float((test["label"] == name).mean()) for name in asked}
+    kept = [name for name, share in shares.items() if 0 < share < 1]
     if not kept:
-        return Prose(terms["no_roc"].format(images=len(test)))
-    weights = group_weights(patients(runs[0]))
-    leads = [group[0] for group in groups]
-    names = run_names(leads, seeds=False)
-    best = runs[best_run(runs)]
-    chosen = next(k for k, group in enumerate(groups) if any(r is best for r in group))
-    found = [
-        curves(
-            [task for run in group for task in _tasks(run, kept)],
-            weights,
-            bands=len(groups) <= BANDS or k == chosen,
+        said = _(
+            "No ROC curve is drawn: the {images:,} test images are all of one class."
         )
-        for k, group in enumerate(groups)
-    ]
-    share = float(np.mean([(test["label"] == name).mean() for name in kept]))
-    lines = [_areas(*each, terms) for each in zip(names, found, strict=True)]
-    with theme(*names, *classes, *terms.values()):
+        return Prose(said.format(images=len(test)))
+    weights = group_weights(patients(runs[0]))
+    names = run_names(runs.firsts, seeds=False)
+    best = [any(run is runs.best for run in group) for group in runs.groups].index(True)
+    found = []
+    for place, group in enumerate(runs.groups):
+        frames = [sorted_test(run) for run in group]
+        tasks = [
+            ((frame["label"] == name).to_numpy(), frame[f"prob_{name}"].to_numpy(float))
+            for frame in frames
+            for name in kept
+        ]
+        banded = len(runs.groups) <= BANDS or place == best
+        found.append(curves(tasks, weights, bands=banded))
+    lines = [_areas(name, each) for name, each in zip(names, found, strict=True)]
+    with theme(*names):
         rows = sum(line.count("\n") + 1 for line in lines) + 1
         figure = Drawing(figsize=(WIDTH, 3.1 + 0.155 * rows), layout="constrained")
         roc, recall = figure.subplots(1, 2)
-        _frames(roc, recall, terms, share, positive is None)
-        for k, (each, line) in enumerate(zip(found, lines, strict=True)):
-            _draw(roc, recall, each, k, line)
+        _frames(roc, recall, float(np.mean([shares[n] for n in kept])), bool(positive))
+        for place, (each, line) in enumerate(zip(found, lines, strict=True)):
+            _draw(roc, recall, each, place, line)
         figure.legend(
             *roc.get_legend_handles_labels(),
             loc="outside lower center",
             ncols=1,
             handlelength=2.2,
         )
-        caption = _caption(terms, test, positive, kept, asked)
-        bands = terms["bands_all" if len(groups) <= BANDS else "bands_one"]
-        seeds = len(groups) < len(runs)
-        return Figure(
-            figure,
-            label,
-            caption(
-                bands=bands.format(name=names[chosen]),
-                seeds=terms["seeds_averaged"] if seeds else "",
-            ),
-        )
+        return Figure(figure, "fig-roc", _caption(runs, test, kept, names[best]))
 
 
-def _test(run: Any) -> pd.DataFrame:
-    """Give a run's test images in the order that all runs share."""
-    test = run.predictions[run.predictions["split"] == "test"]
-    return test.sort_values("image", kind="stable", ignore_index=True)
-
-
-def _tasks(run: Any, names: list[str]) -> list[Task]:
-    """Set the questions: is an image of this class, for each of them."""
-    test = _test(run)
-    return [
-        ((test["label"] == name).to_numpy(), test[f"prob_{name}"].to_numpy(float))
-        for name in names
-    ]
-
-
-def _areas(name: str, found: Curves, terms: Any) -> str:
+def _areas(name: str, found: Curves) -> str:
     """Write a line of the legend, broken behind the name where it is too long."""
-    text = terms["areas"].format(
-        name=literal(name),
-        auroc=found.auroc,
-        auroc_low=found.auroc_interval[0],
-        auroc_high=found.auroc_interval[1],
-        ap=found.average_precision,
-        ap_low=found.average_precision_interval[0],
-        ap_high=found.average_precision_interval[1],
+    auroc, ap = (
+        _("{value:.3f} ({low:.3f}–{high:.3f})").format(value=value, low=low, high=high)
+        for value, (low, high) in (
+            (found.auroc, found.auroc_interval),
+            (found.average_precision, found.average_precision_interval),
+        )
     )
+    name = literal(name)
+    text = _("{name}: AUROC {auroc}, AP {ap}").format(name=name, auroc=auroc, ap=ap)
     if letters(text) <= LEGEND_LETTERS:
         return text
-    place = len(literal(name)) + 1
+    place = len(name) + 1
     return f"{text[:place]}\n{text[place:].lstrip()}"
 
 
-def _frames(roc: Any, recall: Any, terms: Any, share: float, several: bool) -> None:
+def _frames(roc: Axes, recall: Axes, share: float, one: bool) -> None:
     """Draw the axes and what an answer that looks at no image would score."""
     for axis in (roc, recall):
         axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect="equal")
         axis.set_xticks(np.linspace(0, 1, 6))
         axis.set_yticks(np.linspace(0, 1, 6))
+    if one:
+        chance = _(
+            "an answer at random: diagonal, and precision {share:.2f}, the share of "
+            "positives"
+        )
+    else:
+        chance = _(
+            "an answer at random: diagonal, and precision {share:.2f}, a class's mean "
+            "share"
+        )
     quiet = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 1}
-    word = terms["chance_mean" if several else "chance"].format(share=share)
-    roc.plot([0, 1], [0, 1], label=word, **quiet)
+    roc.plot([0, 1], [0, 1], label=chance.format(share=share), **quiet)
     recall.axhline(share, **quiet)
-    roc.set(xlabel=terms["fpr"], ylabel=terms["tpr"])
-    recall.set(xlabel=terms["recall_axis"], ylabel=terms["precision_axis"])
+    roc.set(
+        xlabel=_("False-positive rate (1 − specificity)"),
+        ylabel=_("True-positive rate (sensitivity)"),
+    )
+    recall.set(xlabel=_("Recall (sensitivity)"), ylabel=_("Precision"))
 
 
-def _draw(roc: Any, recall: Any, found: Curves, place: int, line: str) -> None:
+def _draw(roc: Axes, recall: Axes, found: Curves, place: int, line: str) -> None:
     """Draw one run's two lines, with their bands where it has any."""
     banded = found.roc_band is not None
     color = COLORS[place % len(COLORS)]
@@ -165,112 +146,108 @@ def _draw(roc: Any, recall: Any, found: Curves, place: int, line: str) -> None:
         recall.fill_between(GRID, *found.precision_band, **shade)
 
 
-def _caption(
-    terms: Any, test: pd.DataFrame, positive: str | None, kept: list, asked: list
-) -> Any:
-    """Prepare the caption but for its bands and seeds."""
+def _caption(runs: Runs, test: pd.DataFrame, kept: list[str], best: str) -> str:
+    """Say of which classes the curves are, and what the bands count."""
+    positive = positive_class(runs[0])
     if positive:
-        of = terms["of_positive"].format(name=positive)
+        of = _("The positive class is {name}.").format(name=positive)
     else:
-        of = terms["of_classes"].format(count=len(kept))
-        missing = ", ".join(name for name in asked if name not in kept)
-        of += terms["left_out"].format(names=missing) if missing else ""
+        of = _("They are means over {count} classes, each against the rest.")
+        of = of.format(count=len(kept))
+        absent = ", ".join(name for name in runs[0].data.classes if name not in kept)
+        left_out = _("Without a test image, and left out: {names}.")
+        of = joined([of, left_out.format(names=absent) if absent else ""])
+    if len(runs.groups) <= BANDS:
+        bands = _("shaded are")
+    else:
+        bands = _("shaded, for {name} (lowest NLL on val), are").format(name=best)
     known = test["group"][test["group"] != ""]
-    patients = known.nunique() + len(test) - len(known)
-    groups = terms["patients"].format(count=patients)
-    if not len(known):
-        groups = terms["single_images"]
+    count = known.nunique() + len(test) - len(known)
+    said = _(
+        "ROC (left) and precision-recall curves (right) on the {images:,} test images. "
+        "{of} The legend gives the area under the ROC curve (AUROC) and the average "
+        "precision (AP), each with its 95 % interval; {bands} pointwise 95 % bands. "
+        "Intervals and bands come from {resamples:,} resamples of the {groups}."
+    ).format(
+        images=len(test),
+        of=of,
+        bands=bands,
+        resamples=RESAMPLES,
+        groups=ngettext(
+            "{count:,} patient or slide", "{count:,} patients or slides", count
+        ).format(count=count)
+        if len(known)
+        else _("images, as their names give no patient"),
+    )
+    mean = _(
+        "Runs that differ in their seed alone share a line, the mean of their curves."
+    )
+    return joined([said, mean if runs.several else ""])
 
-    def fill(*, bands: str, seeds: str) -> str:
-        return terms["caption_roc"].format(
-            images=len(test),
-            of=of,
-            bands=bands,
-            resamples=RESAMPLES,
-            groups=groups,
-            seeds=seeds,
-        )
 
-    return fill
-
-
-MEASURES = ("sensitivity", "specificity", "precision", "f1")
-PERCENT = ("balanced_accuracy", "accuracy")
+POINTS = (
+    *("sensitivity", "specificity", "precision", "f1"),
+    *("balanced_accuracy", "accuracy"),
+)
 
 
 @finished_only
-def operating_points(
-    runs: Sequence[Any], *, label: str = "tbl-operating"
-) -> Table | Prose:
+def operating_points(runs: Runs) -> Table | Prose:
     """Show what each run scores at 0.5, and at the threshold frozen on val.
 
-    Args:
-        runs: Finished runs on the same data, at least one; those that differ in
-            their seed alone share a row.
-        label: The table's label.
+    Runs that differ in their seed alone share a row.
 
     Returns:
         The table, two rows a run, with `operating.csv`; an empty text with more
         than two classes, where no one threshold is. A row of dashes stands for a
         threshold that val, having images of one class only, cannot choose.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
     """
-    check_same_data(runs)
     positive = positive_class(runs[0])
     if positive is None:
         return Prose("")
-    terms, groups = evidence_words(), seed_groups(runs)
-    names = short_names([group[0] for group in groups], seeds=False)
+    names = short_names(runs.firsts, seeds=False)
     rows, full = [], []
-    for name, group in zip(names, groups, strict=True):
-        points = [_points(run) for run in group]
-        for place, shown in enumerate((name, "")):
-            row = {terms["run"]: shown, terms["threshold"]: ABSENT}
+    for name, group in zip(names, runs.groups, strict=True):
+        points = [scores_at(run) for run in group]
+        for shown, place in ((name, 0), ("", 1)):
             given = [each[place] for each in points if len(each) > place]
-            if given:
-                values = [threshold for threshold, _ in given]
-                row[terms["threshold"]] = (
-                    f"{USUAL:g}" if place == 0 else spread(values, 2)
-                )
-                row |= _cells([scores for _, scores in given], terms)
+            chosen = spread([threshold for threshold, scores in given], 2)
+            row = {
+                pgettext("column", "Run"): shown,
+                _("Threshold"): chosen if place else f"{USUAL:g}",
+            }
+            for key in POINTS:
+                share, digits = (100, 1) if "accuracy" in key else (1, 3)
+                values = [share * scores[key] for threshold, scores in given]
+                row[_(METRICS[key])] = spread(values, digits)
             rows.append(row)
         full += [
             {"run_id": run.id, "threshold": threshold}
-            | {f"test_{n}": scores[n] for n in (*MEASURES, *PERCENT)}
+            | {f"test_{key}": scores[key] for key in POINTS}
             for run, each in zip(group, points, strict=True)
             for threshold, scores in each
         ]
-    images = score_run(runs[0]).num_images
-    caption = terms["caption_operating"].format(positive=positive, images=images)
-    if any(len(group) > 1 for group in groups):
-        caption += terms["caption_seeds"]
-    return Table(
-        pd.DataFrame(rows).fillna(ABSENT),
-        label,
-        caption,
-        csv=pd.DataFrame(full),
-        file="operating.csv",
-    )
+    caption = _(
+        "Scores on the {images:,} test images at the usual threshold of 0.5 and below "
+        "it at the one with the highest Youden's J on val, frozen before test. "
+        "Sensitivity, precision and F1 are those of {positive}, whose probability the "
+        "threshold is on."
+    ).format(images=runs.num_images, positive=positive)
+    caption = joined([caption, _(SPREAD) if runs.several else ""])
+    shown, csv = pd.DataFrame(rows), pd.DataFrame(full)
+    return Table(shown, "tbl-operating", caption, csv=csv, file="operating.csv")
 
 
-def _points(run: Any) -> list[tuple[float, Scores]]:
-    """Score a run at 0.5 and at its own threshold, where val can choose one."""
+def scores_at(run: Run) -> Sequence[tuple[float, Scores]]:
+    """Score a run of two classes on test at 0.5, then at its own threshold.
+
+    Returns:
+        Pairs of a threshold on the probability of `positive_class` and the scores;
+        the first alone where val, of one class only, can choose no threshold.
+    """
     points = [(USUAL, score_moved(run, USUAL))]
     try:
         chosen = threshold_of(run)
     except DataError:
         return points
     return [*points, (chosen.value, score_moved(run, chosen.value))]
-
-
-def _cells(scores: list[Scores], terms: Any) -> dict[str, str]:
-    """Write the measures of one row."""
-    cells = {
-        terms[name]: spread([each[name] for each in scores], 3) for name in MEASURES
-    }
-    return cells | {
-        terms[name]: spread([100 * each[name] for each in scores], 1)
-        for name in PERCENT
-    }

@@ -63,7 +63,24 @@ class Runs(Sequence[Run]):
     @cached_property
     def finished(self) -> "Runs":
         """Those that were tested; at least one, see `finished_only`."""
-        return Runs([run for run in self if not run.diverged])
+        return (
+            Runs([run for run in self if not run.diverged]) if self.diverged else self
+        )
+
+    @property
+    def firsts(self) -> list[Run]:
+        """The first run of each group, which names it."""
+        return [group[0] for group in self.groups]
+
+    @property
+    def several(self) -> bool:
+        """Whether any runs differ in their seed alone, and share a row or a line."""
+        return len(self.groups) < len(self)
+
+    @property
+    def num_images(self) -> int:
+        """How many test images were scored."""
+        return self.scores(self[0]).num_images
 
     @property
     def names(self) -> list[str]:
@@ -113,67 +130,27 @@ def as_runs(runs: Sequence[Run]) -> Runs:
     return runs if isinstance(runs, Runs) else Runs(runs)
 
 
-def check_same_data(runs: Sequence[Any]) -> None:
-    """Refuse runs that cannot stand in one table.
-
-    Args:
-        runs: Finished runs.
-
-    Raises:
-        DataError: If there is none, or their data differ.
-    """
-    if not runs:
-        raise DataError("no run to compare; train at least one model and strategy")
-    prints = {run.data.fingerprint for run in runs}
-    if len(prints) > 1:
-        raise DataError(
-            f"runs on {len(prints)} different data sets cannot be compared; choose "
-            "those of one dataset, data_dir and on_bad_image"
-        )
+def check_same_data(runs: Sequence[Run]) -> None:
+    """Refuse runs that cannot stand in one table, as `Runs` does."""
+    as_runs(runs)
 
 
-def has_diverged(run: Any) -> bool:
-    """Say whether a run's loss left the finite numbers, so that nothing was tested.
-
-    Args:
-        run: A run of the store.
-
-    Returns:
-        What its record says.
-    """
-    return run.diverged
-
-
-def finished(runs: Sequence[Any]) -> list[Any]:
-    """Leave out the runs that diverged.
-
-    Args:
-        runs: Runs of the store.
-
-    Returns:
-        The others, in their order.
-    """
-    return [run for run in runs if not has_diverged(run)]
+def finished(runs: Sequence[Run]) -> list[Run]:
+    """Leave out the runs that diverged."""
+    return [run for run in runs if not run.diverged]
 
 
 def finished_only(display: Callable[..., Shown]) -> Callable[..., Shown | Prose]:
-    """Give a display the runs that were tested, and name the others below it.
+    """Give a display the runs that were tested, as `Runs`, and name the others below.
 
-    Args:
-        display: Takes `runs`, which it gets as `Runs`.
-
-    Returns:
-        The display; a sentence where every run diverged.
+    Where every run diverged, a sentence stands in its place. The display raises a
+    DataError where there is no run, or runs differ in their data.
     """
     return _wrapped(display, keep=False)
 
 
 def unless_all_diverged(display: Callable[..., Shown]) -> Callable[..., Shown | Prose]:
-    """Show a sentence in place of a display where every run diverged.
-
-    Args:
-        display: Takes `runs`, which it gets as `Runs`; tells of diverged runs itself.
-    """
+    """Give a display all `Runs`, and show a sentence where every one diverged."""
     return _wrapped(display, keep=True)
 
 
@@ -207,9 +184,9 @@ def _joined(texts: Sequence[str]) -> str:
     return ("；" if language() == "zh" else "; ").join(texts)
 
 
-def _lines(runs: Sequence[Any]) -> str:
+def _lines(runs: Runs) -> str:
     """Name the runs, then their messages, each once."""
-    names = _joined(run_names(list(runs)))
+    names = _joined(runs.names)
     messages = {run.result.message for run in runs} - {""}
     said = f" ({_joined(sorted(messages))})" if messages else ""
     return escape_markdown(names + said)

@@ -1,4 +1,4 @@
-"""What a rule says, in both languages, with the numbers that it rests on."""
+"""What a rule says, with the numbers that it rests on, and how they are written."""
 
 from typing import Any
 
