@@ -98,15 +98,14 @@ def test_the_command_renders_nothing_of_a_tampered_table(kept, tmp_path, monkeyp
 
     from lightbox import build
     from lightbox.build import Execution, make
-    from lightbox.sections.section import COMMAND, REPORT, STUDY
+    from lightbox.display.provenance import CONTEXT
     from lightbox.settings.studies import Study
 
     runs, folder = kept(study()), tmp_path / "report"
     path = notebook(folder, runs, [(0, "test_accuracy", "0.8512")])
     monkeypatch.setattr(build, "execute", lambda *_, **__: Execution(path, None))
     chosen = Study("demo", tmp_path, {"01": {}})
-    for name in (COMMAND, STUDY, REPORT):
-        monkeypatch.setenv(name, "")
+    monkeypatch.setenv(CONTEXT, "")
     with pytest.raises(ReportError, match=r"results\.csv, row 1"):
         make(
             chosen, folder, formats=("html",), command="x", console=Console(quiet=True)

@@ -1,15 +1,21 @@
 """`lightbox report`: what it makes, and what it refuses with one line."""
 
 import json
+import shlex
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from lightbox.cli import main
+import lightbox as lightbox_package
+from lightbox import _MODULES
+from lightbox.cli import WIDTH, main
 
 SMOKE = {
     "models": "[shufflenet_v2_x0_5]",
@@ -156,20 +162,86 @@ def test_a_failed_notebook_is_rendered_up_to_its_banner(project, tmp_path):
     assert (tmp_path / "out" / "report.pdf").is_file()
 
 
-def test_import_is_quick_because_torch_waits():
+@pytest.mark.parametrize("inside", [True, False])
+def test_the_command_that_is_printed_names_no_folder_of_this_machine(
+    project, tmp_path, monkeypatch, inside
+):
+    from lightbox import build
+
+    seen = {}
+
+    def make(study, folder, *, command, **_):
+        seen.update(command=command, folder=folder)
+        return build.Bound([], [])
+
+    monkeypatch.setattr(build, "make", make)
+    monkeypatch.chdir(project)
+    home = project if inside else tmp_path
+    study = home / "params" / "demo"
+    if not inside:
+        shutil.copytree(project / "params" / "demo", study)
+    (tmp_path / "data").mkdir()
+    words = ["--only", "00", "--out", str(home / "reports/x")]
+    words += ["-p", "data_dir", str(tmp_path / "data"), "-p", "seed", "3"]
+    done = CliRunner().invoke(main, ["report", str(study), *words, "--to", "html"])
+    assert done.exit_code == 0, done.output
+    assert seen["folder"] == home / "reports/x"
+    assert str(tmp_path) not in seen["command"]
+    assert str(project) not in seen["command"]
+    study, out = ("params/demo", "reports/x") if inside else ("<study>", "<out>")
+    assert shlex.split(seen["command"]) == (
+        f"lightbox report {study} --only 00 --out {out} "
+        "-p data_dir <data_dir> -p seed 3 --to html"
+    ).split(" ")
+
+
+def test_import_and_help_are_quick_because_the_libraries_wait():
     code = (
         "import sys, lightbox, lightbox.cli\n"
-        "print('torch' in sys.modules, 'pandas' in sys.modules)"
+        "try: lightbox.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print({'torch', 'pandas', 'numpy', 'rich', 'yaml'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.split() == ["False", "False"]
+    assert done.stdout.splitlines()[-1] == "set()", done.stderr
 
 
-def test_no_module_hides_a_name_of_the_package(project):
+def test_the_help_says_what_each_command_says_of_itself():
+    context = click.Context(main)
+    listed = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
+    for name in main.list_commands(context):
+        line = main.get_command(context, name).get_short_help_str(WIDTH)
+        assert f" {name} {line}" in listed
+
+
+def test_every_name_of_the_package_is_found_and_hidden_by_no_module(project):
     """Importing `lightbox.x` sets `lightbox.x`, whatever was meant by the name."""
-    import lightbox
-
     modules = {path.stem for path in (project / "lib" / "lightbox").glob("*")}
-    assert not modules & set(lightbox._HOMES)
-    for name in lightbox._HOMES:
-        assert callable(getattr(lightbox, name)), name
+    assert not modules & set(lightbox_package.__all__)
+    for name in set(lightbox_package.__all__) - {"__version__", *_MODULES}:
+        assert callable(getattr(lightbox_package, name)), name
+
+
+def test_the_wheel_holds_what_is_no_python(project, tmp_path, offline_uv):
+    uv, environment = offline_uv
+    done = subprocess.run(
+        [uv, "build", "--wheel", "--out-dir", str(tmp_path), str(project)],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if "network was disabled" in done.stderr:
+        pytest.skip("the package cache of this machine lacks hatchling")
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = set(archive.namelist())
+    folder = project / "lib"
+    wanted = {
+        path.relative_to(folder).as_posix()
+        for path in (folder / "lightbox").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert wanted <= held
+    kinds = {Path(name).suffix for name in wanted}
+    assert {".pyi", ".po", ".otf", ".woff2", ".typ", ".lua", ".css"} <= kinds

@@ -3,7 +3,6 @@
 import io
 import logging
 import math
-import os
 import threading
 import time
 import warnings
@@ -21,11 +20,11 @@ from lightbox.base import paths
 from lightbox.base.errors import DataError, ReportError
 from lightbox.base.interrupts import end_children, stoppable
 from lightbox.base.words import translated
+from lightbox.display.provenance import ReportContext
 from lightbox.evaluation.metrics import score_run
 from lightbox.printed.audit import examine
 from lightbox.report import blocks, book
 from lightbox.runs import store
-from lightbox.sections.section import COMMAND, REPORT, STUDY
 from lightbox.sections.summary import RESULTS
 from lightbox.settings.studies import Study
 
@@ -74,9 +73,6 @@ def execute(
         values: Its parameters.
         out: Where the executed notebook goes.
         on_line: Called with every line that the kernel prints.
-
-    Returns:
-        The executed notebook and its error, if any.
 
     Raises:
         ReportError: The notebook is missing, or its kernel does not start.
@@ -134,9 +130,6 @@ def check_results(notebook: Path) -> None:
     The values are audited as those of any printed table, against the images and the
     answers in the runs' own `predictions.csv`, and set beside what these score.
 
-    Args:
-        notebook: The executed notebook.
-
     Raises:
         ReportError: A value that the predictions of its run do not give; the message
             names file, row and column.
@@ -188,22 +181,16 @@ _NEXT = "the report was not rendered; run `lightbox report` again to compute it 
 
 def _answers(run: Any) -> dict[str, int]:
     """Count a run's test images and right answers; empty where it has none."""
-    data = run.data
+    positive = run.data.positive
     rows = run.predictions[run.predictions["split"] == "test"]
     if rows.empty:
         return {}
-    if data.positive is None or len(data.classes) != 2:
+    if positive is None or len(run.data.classes) != 2:
         return {"images": len(rows)}
-    sick, said = (
-        rows["label"] == data.positive,
-        rows["predicted"] == data.positive,
-    )
-    return {
-        "tp": int((sick & said).sum()),
-        "fn": int((sick & ~said).sum()),
-        "fp": int((~sick & said).sum()),
-        "tn": int((~sick & ~said).sum()),
-    }
+    sick, said = rows["label"] == positive, rows["predicted"] == positive
+    cells = {"tp": sick & said, "fn": sick & ~said, "fp": ~sick & said}
+    cells["tn"] = ~sick & ~said
+    return {name: int(cell.sum()) for name, cell in cells.items()}
 
 
 def _compare(
@@ -214,18 +201,16 @@ def _compare(
         text = row.get(PREFIX + metric)
         if text is None:
             continue
+        place = f"{file}, {name}, {PREFIX}{metric}"
         try:
             printed = float(text or "nan")
         except ValueError:
-            raise ReportError(
-                f"{file}, {name}, {PREFIX}{metric}: {text!r} is no number; {_NEXT}"
-            ) from None
+            raise ReportError(f"{place}: {text!r} is no number; {_NEXT}") from None
         same = math.isclose(printed, value, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
         if not same and not (math.isnan(printed) and math.isnan(value)):
             raise ReportError(
-                f"{file}, {name}, {PREFIX}{metric}: the table says "
-                f"{text or 'nothing'}, the predictions of the run give {value:.6g}; "
-                f"{_NEXT}"
+                f"{place}: the table says {text or 'nothing'}, the predictions of the "
+                f"run give {value:.6g}; {_NEXT}"
             )
 
 
@@ -262,7 +247,7 @@ def make(
         study: The notebooks and their validated values.
         folder: `reports/<study>`.
         formats: Any of `html`, `pdf`, `docx`.
-        command: What the user typed, for the provenance.
+        command: How to make it again, for the provenance.
         console: Where progress is shown: one live line, and a line per notebook.
 
     Returns:
@@ -272,14 +257,9 @@ def make(
         StopRequested: By Ctrl-C or SIGTERM; no kernel is left.
         ReportError: A table of results fails its audit; nothing is rendered.
     """
-    # The kernels inherit them.
-    os.environ[COMMAND] = command
-    os.environ[STUDY] = str(study.folder)
-    os.environ[REPORT] = str(folder)
+    ReportContext(command, str(study.folder), str(folder)).announce()
     with stoppable():
         executions = _execute_all(study, folder, console, formats)
-        from lightbox.report import book
-
         with console.status("rendering"):
             files = book.render(
                 [done.notebook for done in executions], folder, formats=formats
@@ -317,7 +297,7 @@ def _execute_all(
         return done
 
     first = [stem for stem in study.values if stem != LAST]
-    last = [stem for stem in study.values if stem == LAST]
+    last = study.values.keys() & {LAST}
     with warnings.catch_warnings(), progress, ThreadPoolExecutor(KERNELS) as pool:
         warnings.simplefilter("ignore")  # papermill's, on types it cannot infer
         try:
@@ -336,20 +316,10 @@ def _execute_all(
 
 
 def _render_all(executions: list[Execution], formats: tuple[str, ...]) -> None:
-    """Audit the notebooks' tables, and only then write their documents."""
-    from lightbox.report import book as extract
-
+    """Audit the notebooks' tables, and only then write their documents beside them."""
     for done in executions:
         check_results(done.notebook)
     for done in executions:
-        _render_one(done.notebook, formats)
-        extract.extract(done.notebook, done.notebook.parent)
-
-
-def _render_one(notebook: Path, formats: tuple[str, ...]) -> None:
-    """Write a notebook's own document beside it, in each format."""
-    from lightbox.report import book
-
-    report = book.assemble([book.read(notebook)], title=None, bound=False)
-    for name in formats:
-        notebook.with_suffix(f".{name}").write_bytes(book.WRITERS[name](report))
+        report = book.assemble([book.read(done.notebook)], bound=False)
+        book.write(report, done.notebook.with_suffix(""), formats)
+        book.extract(done.notebook, done.notebook.parent)

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
-from rich.console import Console
 
 from lightbox.base.errors import LightboxError, ParameterError
 
 FORMATS = ("html", "pdf", "docx")
-# Commands whose modules are imported when they are called: command to module.
+WIDTH = 100  # of what a command says of itself in one line
+# Commands whose modules take a second to import, which `--help` does not wait for:
+# the module, and the first line of what the command says of itself.
 ELSEWHERE = {
-    "audit": "printed.command",
-    "runs": "runs.command",
+    "audit": (
+        "printed.command",
+        "Say which numbers of a printed TABLE cannot be true.",
+    ),
+    "runs": ("runs.command", "The runs that are kept: list, show, verify, gc."),
 }
 
 
@@ -32,9 +35,21 @@ class Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command of another module."""
         if cmd_name in ELSEWHERE:
-            module = import_module(f"lightbox.{ELSEWHERE[cmd_name]}")
+            module = import_module(f"lightbox.{ELSEWHERE[cmd_name][0]}")
             return getattr(module, cmd_name)
         return super().get_command(ctx, cmd_name)
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """List the commands without importing them."""
+        lines = {
+            name: command.get_short_help_str(WIDTH)
+            for name, command in self.commands.items()
+        }
+        lines |= {name: line for name, (_, line) in ELSEWHERE.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(lines.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; end with status 2 on a user's mistake."""
@@ -108,21 +123,30 @@ def report(
     from the store; a notebook that fails is rendered up to where it failed, the
     others are done, and the exit status is 1.
     """
+    from rich.console import Console
+
     from lightbox import build
     from lightbox.base import paths
+    from lightbox.display.provenance import portable
     from lightbox.settings import studies
 
     wanted = _formats(formats)
     chosen = studies.load(study).only(only).override(_overrides(parameters))
     chosen = chosen.validated(Path.cwd())
     folder = (out or paths.reports() / chosen.name).resolve()
+    again = ["lightbox", "report", portable(str(chosen.folder), "study")]
+    again += [word for stem in only for word in ("--only", stem)]
+    again += ["--out", portable(str(folder), "out")] if out else []
+    for name, text in parameters:
+        again += ["-p", name, portable(text, name)]
+    again += ["--to", formats] if wanted != ("html", "pdf") else []
     console = Console(stderr=True, highlight=False)
     started = time.perf_counter()
     done = build.make(
         chosen,
         folder,
         formats=wanted,
-        command=shlex.join(["lightbox", *sys.argv[1:]]),
+        command=shlex.join(again),
         console=console,
     )
     for path in done.files:
@@ -146,6 +170,8 @@ def _formats(text: str) -> tuple[str, ...]:
 
 def _overrides(given: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     """Read the values of `-p` as YAML."""
+    import yaml
+
     values = {}
     for name, text in given:
         try:

@@ -1,5 +1,6 @@
 """The audit: what cannot be is found, what true tables print is never flagged."""
 
+import json
 import math
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from lightbox.base.errors import DataError, ParameterError
 from lightbox.base.words import said_in
 from lightbox.cli import main
 from lightbox.display.outputs import Prose
+from lightbox.display.provenance import CONTEXT
 from lightbox.printed.audit import examine as audit
 from lightbox.printed.audit import metric_audit, reference_audit, stated
 from lightbox.printed.confusion import FORMULAS, fit
 from lightbox.printed.numbers import Column, parse, read_heading
 from lightbox.printed.table import Counts, read_counts
-from lightbox.sections.section import STUDY
 
 PARAMS = Path(__file__).resolve().parents[2] / "params"
 CHEST = stated({"test": 624}, {"test": 390})
@@ -361,11 +362,12 @@ def test_the_sentences_of_a_notebook(tmp_path):
 
 def test_a_section_audits_its_own_part_of_the_source(monkeypatch):
     section = type("Section", (), {"name": "02_hyperparameters"})()
-    monkeypatch.setenv(STUDY, str(PARAMS / "chest-xray"))
+    given = json.dumps({"study": str(PARAMS / "chest-xray")})
+    monkeypatch.setenv(CONTEXT, given)
     assert "3 of 4 values are no k/624" in reference_audit(section).markdown
     section.name = "04_model_zoo"
     assert reference_audit(section) is None
-    monkeypatch.delenv(STUDY)
+    monkeypatch.delenv(CONTEXT)
     assert reference_audit(section) is None
 
 

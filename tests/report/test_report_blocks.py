@@ -9,6 +9,7 @@ from nbformat.v4 import (
 )
 
 from lightbox.base.errors import ReportError
+from lightbox.display.outputs import TABLE_MIME
 from lightbox.display.provenance import MIME
 from lightbox.report import blocks, document
 from lightbox.report.blocks import (
@@ -147,6 +148,13 @@ def test_language_is_told_by_the_script():
 def test_unusable_names_are_refused(cells, message):
     with pytest.raises(ReportError, match=message):
         read(*cells)
+
+
+def test_the_data_of_a_table_wins_over_its_html():
+    content = {"head": [[{"text": "a"}]], "body": [], "align": ["left"]}
+    data = {TABLE_MIME: content, "text/html": "<table></table>"}
+    (shown_table,) = read(code("", shown(data, "table"))).blocks
+    assert shown_table.content == content
 
 
 def test_library_captions_are_text_not_markdown():

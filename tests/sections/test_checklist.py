@@ -1,5 +1,6 @@
 """The reporting checklist: filled from data and runs, silent where they are."""
 
+import json
 from types import SimpleNamespace
 
 import nbformat
@@ -9,10 +10,10 @@ from example_runs import make_run, study
 
 from lightbox.base.words import said_in
 from lightbox.data.cards import CARDS
+from lightbox.display.provenance import CONTEXT
 from lightbox.sections.checklist import ALWAYS, ITEMS, checklist
 from lightbox.sections.checklist import ANSWERS as OF_DATA
 from lightbox.sections.checklist import RUN_ANSWERS as OF_RUNS
-from lightbox.sections.section import REPORT
 from lightbox.sections.summary import Summary
 
 
@@ -138,9 +139,9 @@ def test_a_figure_that_a_section_shows_is_reported(tmp_path, monkeypatch):
     path = tmp_path / "01_x" / "01_x.ipynb"
     path.parent.mkdir()
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-    monkeypatch.setenv(REPORT, str(tmp_path))
+    monkeypatch.setenv(CONTEXT, json.dumps({"folder": str(tmp_path)}))
     _, said = filled(study())
     assert said["Explainability"] == "shown: Grad-CAM"
     assert said["Calibration"] == "not known"
-    monkeypatch.delenv(REPORT)
+    monkeypatch.delenv(CONTEXT)
     assert filled(study())[1]["Explainability"] == "not known"

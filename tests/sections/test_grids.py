@@ -105,11 +105,8 @@ def test_epoch_table_prints_every_epoch_and_marks_the_kept_one():
     ]
     assert table.frame["Val acc., %"].tolist() == ["50.0", "80.0", "60.0", "90.0"]
     assert table.csv["run_id"].tolist() == [runs[0].id] * 2 + [runs[1].id] * 2
-    bold = {
-        row
-        for (row, _), style in table.styler._compute().ctx.items()
-        if ("font-weight", "bold") in style
-    }
+    rows = table.grid()["body"]
+    bold = {y for y, row in enumerate(rows) if any(c.get("bold") for c in row)}
     assert bold == {1, 3}
 
 

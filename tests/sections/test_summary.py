@@ -1,5 +1,6 @@
 """The summary reads executed notebooks of one report, and says what it lacks."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,10 @@ from example_runs import make_run, study
 from lightbox.base import paths
 from lightbox.base.words import said_in
 from lightbox.comparison.results import results_table
+from lightbox.display.provenance import CONTEXT
 from lightbox.runs import store
 from lightbox.runs.store import Run
 from lightbox.sections import summary
-from lightbox.sections.section import REPORT
 from lightbox.sections.summary import cited
 
 
@@ -22,7 +23,7 @@ from lightbox.sections.summary import cited
 def home(tmp_path, monkeypatch):
     """A store with the runs of `study`, under ids that a store has."""
     monkeypatch.setenv("LIGHTBOX_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv(REPORT, raising=False)
+    monkeypatch.delenv(CONTEXT, raising=False)
     paths.runs().mkdir(parents=True)
     kept = []
     for number, run in enumerate(study()):
@@ -60,7 +61,7 @@ def write_notebook(folder: Path, stem: str, runs: list[Run]) -> None:
 
 def test_sections_of_a_report_come_into_one_table(home, tmp_path, monkeypatch):
     folder = tmp_path / "report"
-    monkeypatch.setenv(REPORT, str(folder))
+    monkeypatch.setenv(CONTEXT, json.dumps({"folder": str(folder)}))
     write_notebook(folder, "01_feature_extraction_vs_fine_tuning", home)
     write_notebook(folder, "04_model_zoo", [home[1], home[3]])
     found = summary.collect(section())
@@ -82,7 +83,7 @@ def test_sections_of_a_report_come_into_one_table(home, tmp_path, monkeypatch):
 
 def test_what_is_missing_is_said(home, tmp_path, monkeypatch):
     folder = tmp_path / "report"
-    monkeypatch.setenv(REPORT, str(folder))
+    monkeypatch.setenv(CONTEXT, json.dumps({"folder": str(folder)}))
     other = store.find(home[0].id)
     gone = replace(other, id="f" * 16)
     write_notebook(folder, "02_hyperparameters", [home[1], gone])

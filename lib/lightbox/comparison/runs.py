@@ -1,6 +1,5 @@
 """Runs that stand in one table: of the same data, each named and scored once."""
 
-import html
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, wraps
@@ -198,6 +197,4 @@ def _noted(shown: Any, note: str) -> Any:
         shown.markdown = f"{shown.markdown}\n\n{escape_markdown(note.strip())}"
         return shown
     shown.caption += note
-    if isinstance(shown, Table):
-        shown.styler.set_caption(html.escape(shown.caption))
     return shown

@@ -1,16 +1,84 @@
 """The provenance of a section: from what it was made, and how to make it again."""
 
 import html
+import json
+import os
+import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from lightbox.base import paths
+from lightbox.base.words import _, in_language, joined, pgettext
+
 MIME = "application/vnd.lightbox.provenance+json"
-# What stands on every report, whatever else its notebook says.
-NOTICE = {
-    "en": "For teaching and research, not for clinical use.",
-    "zh": "僅供教學與研究，不得用於臨床。",
-}
-SYNTHETIC = {"en": " The images are synthetic.", "zh": "影像為合成影像。"}
+CONTEXT = "LIGHTBOX_REPORT"  # how `lightbox report` speaks to its kernels
+# A path of two parts or more inside a text, such as a list written as YAML.
+INSIDE = re.compile(
+    r"""(?<![^\s\[({,='"])(/|[A-Z]:\\)[^\s\])},'"/\\]+[/\\][^\])},'"]*"""
+)
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """The report for which a notebook is executed; all empty outside of one.
+
+    Attributes:
+        command: How to make the report again.
+        study: Folder of the study's YAML files.
+        folder: Where the report goes.
+    """
+
+    command: str = ""
+    study: str = ""
+    folder: str = ""
+
+    def announce(self) -> None:
+        """Tell the kernels that this process starts from now on."""
+        os.environ[CONTEXT] = json.dumps(asdict(self))
+
+
+def report_context() -> ReportContext:
+    """Read what `lightbox report` announced to this kernel."""
+    return ReportContext(**json.loads(os.environ.get(CONTEXT) or "{}"))
+
+
+def portable(value: Any, name: str) -> Any:
+    """Write a value without this machine's folders, which a reader does not have.
+
+    Args:
+        value: Text, or texts in lists and mappings; all else stays.
+        name: Of the parameter.
+
+    Returns:
+        The same, with paths counted from the project, and `<name>` for those
+        outside it.
+    """
+    if isinstance(value, dict):
+        return {key: portable(inner, name) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(inner, name) for inner in value]
+    if not isinstance(value, str):
+        return value
+
+    def place(text: str) -> str:
+        path, project = Path(text), paths.project()
+        inside = path.is_relative_to(project)
+        return path.relative_to(project).as_posix() if inside else f"<{name}>"
+
+    if Path(value).is_absolute():
+        return place(value)
+    return INSIDE.sub(lambda found: place(found[0]), value)
+
+
+def notice(*, synthetic: bool = False) -> str:
+    """Say what stands on every report, whatever else its notebook says."""
+    return joined(
+        [
+            _("For teaching and research, not for clinical use."),
+            _("The images are synthetic.") if synthetic else "",
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -18,11 +86,8 @@ class Provenance:
     """Facts for the provenance box and the title page.
 
     Attributes:
-        title: Of the report.
-        author: Who hands it in.
-        course: For which course.
-        date: As it should be printed.
-        language: `en` or `zh`.
+        title, author, course, date: Words of the title page, as given.
+        language: One of `LANGUAGES`.
         notice: What the reader must know first.
         facts: Pairs of label and value.
         command: What to type to make it again.
@@ -38,7 +103,8 @@ class Provenance:
     command: str
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        rows = [*self.facts, ["command", self.command]]
+        with in_language(self.language):
+            rows = [*self.facts, [pgettext("provenance", "command"), self.command]]
         cells = "".join(
             f"<tr><th style='text-align:left'>{html.escape(label)}</th>"
             f"<td style='text-align:left'>{html.escape(value)}</td></tr>"

@@ -1,6 +1,5 @@
 """The audit of a printed table: impossible, inconsistent, or claimed too boldly."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 from lightbox.base.errors import ParameterError, did_you_mean
 from lightbox.base.words import N_, _, ngettext
 from lightbox.display.outputs import Prose, escape_markdown
+from lightbox.display.provenance import report_context
 from lightbox.printed.claims import (
     below,
     gaps,
@@ -35,7 +35,7 @@ from lightbox.printed.table import (
     read_counts,
     understand,
 )
-from lightbox.sections.section import STUDY, Section
+from lightbox.sections.section import Section
 
 # In the order in which they are told.
 RULES = (impossible, inconsistent, ties, majority, below, gaps, small, losses)
@@ -208,7 +208,7 @@ def reference_audit(section: Section) -> Prose | None:
         What is asked of them, and a bullet a finding; None where the study has no
         printed values for it.
     """
-    folder = os.environ.get(STUDY, "")
+    folder = report_context().study
     path = Path(folder) / REFERENCE
     if not folder or not path.is_file():
         return None

@@ -13,7 +13,8 @@ from typing import Any
 from nbformat import NotebookNode
 
 from lightbox.base.errors import ReportError
-from lightbox.base.words import guess_language
+from lightbox.base.words import LANGUAGES, guess_language
+from lightbox.display.outputs import TABLE_MIME
 from lightbox.display.provenance import MIME as PROVENANCE_MIME
 
 
@@ -59,11 +60,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as pandas wrote it, with the full-precision `csv` of its `file`."""
+    """A table that `tables.read` reads, and the full-precision `csv` of its `file`."""
 
     label: str
     caption: str
-    html: str
+    content: dict[str, Any] | str
     csv: str
     file: str
 
@@ -86,7 +87,7 @@ class Chapter:
         title: Markdown of its first-level heading (empty where it has none).
         blocks: What is shown, in order; ends with a `Stop` if the notebook failed.
         provenance: The facts of the run, or None.
-        language: `"en"` or `"zh"`.
+        language: One of `LANGUAGES`.
         failed: The error's line, or an empty string.
     """
 
@@ -98,68 +99,62 @@ class Chapter:
 
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+PICTURES = ("image/png", "image/jpeg", "image/gif")
+# papermill's own banner repeats what the Stop block says.
+UNSEEN = {"hide", "papermill-error-cell-tag"}
 LABEL = re.compile(r"(fig|tbl)-[A-Za-z0-9][A-Za-z0-9_-]*")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+HEADING = re.compile(r"^#[ \t]+(.+?)[ \t#]*$", flags=re.M)
+FENCE = re.compile(r"^(```|~~~).*?^\1", flags=re.S | re.M)
 
 
 def read(notebook: NotebookNode) -> Chapter:
-    """Read a notebook into a chapter.
-
-    Args:
-        notebook: An executed notebook, format 4.
-
-    Returns:
-        The chapter, up to and including the first error.
+    """Read an executed notebook into a chapter, up to and including its first error.
 
     Raises:
         ReportError: A label or a file name is unusable or used twice.
     """
-    title, blocks, provenance, failed = "", [], None, ""
+    title, failed = "", ""
+    blocks: list[Block] = []
+    provenance: dict[str, Any] | None = None
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags", [])
-        if cell.cell_type == "markdown":
-            # papermill's own banner repeats what the Stop block says.
-            if "hide" in tags or "papermill-error-cell-tag" in tags:
-                continue
-            text = cell.source
-            if not title and (heading := _first_heading(text)):
-                title = heading[1].strip()
-                text = text[: heading.start()] + text[heading.end() :]
-            if text.strip():
-                blocks.append(Prose(text, _attachments(cell)))
-        elif cell.cell_type == "code":
+        tags = set(cell.metadata.get("tags", []))
+        if cell.cell_type == "code":
             options, source = _options(cell.source)
             if source.strip():
                 _append_code(blocks, source.strip("\n"))
             for output in cell.get("outputs", []):
                 if output.output_type == "error":
                     failed = _one_line(output)
+                    blocks.append(Stop(failed))
                     break
-                if "hide" in tags or "hide-output" in tags:
-                    # Hidden facts still feed the title page and the appendix.
-                    provenance = _provenance(output) or provenance
-                    continue
+                # Hidden facts still feed the title page and the appendix.
                 provenance = _provenance(output) or provenance
-                if (block := _block(output, options)) is not None:
-                    blocks.append(block)
+                if not tags & {"hide", "hide-output"}:
+                    blocks += _block(output, options)
             if failed:
-                blocks.append(Stop(failed))
                 break
+        elif cell.cell_type == "markdown" and not tags & UNSEEN:
+            text = cell.source
+            if not title:
+                title, text = _split_title(text)
+            if text.strip():
+                blocks.append(Prose(text, _attachments(cell)))
     _refuse_twins(blocks)
     language = (provenance or {}).get("language") or guess_language(
         title + "".join(b.text for b in blocks if isinstance(b, Prose))
     )
-    if language not in ("en", "zh"):
+    if language not in LANGUAGES:
         raise ReportError(f"language {language!r}: allowed are 'en' and 'zh'")
     return Chapter(title, tuple(blocks), provenance, language, failed)
 
 
-def _first_heading(text: str) -> re.Match[str] | None:
-    """The first `# ...` line outside a code fence."""
-    fenced = re.sub(
-        r"^(```|~~~).*?^\1", lambda m: " " * len(m[0]), text, flags=re.S | re.M
-    )
-    return re.search(r"^#[ \t]+(.+?)[ \t#]*$", fenced, flags=re.M)
+def _split_title(text: str) -> tuple[str, str]:
+    """Take the first `# ...` line outside a code fence out of a text."""
+    found = HEADING.search(FENCE.sub(lambda fence: " " * len(fence[0]), text))
+    if not found:
+        return "", text
+    return found[1].strip(), text[: found.start()] + text[found.end() :]
 
 
 def _attachments(cell: NotebookNode) -> dict[str, tuple[str, bytes]]:
@@ -167,7 +162,7 @@ def _attachments(cell: NotebookNode) -> dict[str, tuple[str, bytes]]:
         name: (mime, base64.b64decode(data))
         for name, bundle in cell.get("attachments", {}).items()
         for mime, data in bundle.items()
-        if mime in ("image/png", "image/jpeg", "image/gif")
+        if mime in PICTURES
     }
 
 
@@ -187,16 +182,23 @@ def _append_code(blocks: list[Block], source: str) -> None:
     blocks.append(Code(source))
 
 
+def _one_line(output: NotebookNode) -> str:
+    """The error in one line; our own errors are their message."""
+    lines = filter(str.strip, output.get("evalue", "").splitlines())
+    return _plain(f"{output.get('ename', 'Error')}: {next(lines, '')}".rstrip(": "))
+
+
 def _provenance(output: NotebookNode) -> dict[str, Any] | None:
     data = output.get("data", {}).get(PROVENANCE_MIME)
     return json.loads(data) if isinstance(data, str) else data
 
 
-def _block(output: NotebookNode, options: dict[str, str]) -> Block | None:
-    """One output as a block, or None if it is not for the reader."""
+def _block(output: NotebookNode, options: dict[str, str]) -> list[Block]:
+    """One output as a block, or none if it is not for the reader."""
     shown = options.get("output", "").lower() == "true"
     if output.output_type == "stream":
-        return Text(_plain(output.text)) if shown and output.text.strip() else None
+        text = _plain(output.text)
+        return [Text(text)] if shown and text.strip() else []
     data = output.get("data", {})
     meta = output.metadata.get("lightbox", {})
     kind = meta.get("kind", "")
@@ -205,29 +207,29 @@ def _block(output: NotebookNode, options: dict[str, str]) -> Block | None:
     # `#| caption:` is Markdown.
     caption = _as_markdown(meta.get("caption", "")) or options.get("caption", "")
     if kind == "provenance" or PROVENANCE_MIME in data:
-        return None
-    if WIDGET_MIME in data:
-        return Text(_plain(data.get("text/plain", ""))) if shown else None
+        return []
     if kind == "callout":
         tone = "warning" if meta.get("tone") == "warning" else "note"
-        return Callout(data["text/markdown"], tone)
-    if kind != "table" and ("image/svg+xml" in data or "image/png" in data):
-        _check_label(label, "fig")
-        png = base64.b64decode(data.get("image/png", ""))
-        return Figure(label, caption, data.get("image/svg+xml", ""), png)
-    if "<table" in data.get("text/html", ""):
-        _check_label(label, "tbl")
-        file = meta.get("file", "") or ""
-        if file and not re.fullmatch(r"[\w-]+\.csv", file):
-            raise ReportError(
-                f"table file {file!r}: a bare name ending in .csv is allowed"
-            )
-        return Table(label, caption, data["text/html"], data.get("text/csv", ""), file)
-    if "text/markdown" in data or "text/latex" in data:
-        # Computed text may be empty: there was nothing to say.
-        text = data.get("text/markdown", data.get("text/latex", ""))
-        return Prose(text, {}) if text.strip() else None
-    return Text(_plain(data.get("text/plain", ""))) if shown else None
+        return [Callout(data["text/markdown"], tone)]
+    if WIDGET_MIME not in data:
+        if kind != "table" and ("image/svg+xml" in data or "image/png" in data):
+            _check_label(label, "fig")
+            png = base64.b64decode(data.get("image/png", ""))
+            return [Figure(label, caption, data.get("image/svg+xml", ""), png)]
+        if TABLE_MIME in data or "<table" in data.get("text/html", ""):
+            _check_label(label, "tbl")
+            file = meta.get("file", "") or ""
+            if file and not re.fullmatch(r"[\w-]+\.csv", file):
+                raise ReportError(
+                    f"table file {file!r}: a bare name ending in .csv is allowed"
+                )
+            content = data.get(TABLE_MIME) or data["text/html"]
+            return [Table(label, caption, content, data.get("text/csv", ""), file)]
+        if "text/markdown" in data or "text/latex" in data:
+            # Computed text may be empty: there was nothing to say.
+            text = data.get("text/markdown", data.get("text/latex", ""))
+            return [Prose(text, {})] if text.strip() else []
+    return [Text(_plain(data.get("text/plain", "")))] if shown else []
 
 
 def _as_markdown(text: str) -> str:
@@ -254,12 +256,6 @@ def _refuse_twins(blocks: list[Block]) -> None:
                     f"{name!r} names {names.count(name)} outputs of one notebook: "
                     "give each its own label and file"
                 )
-
-
-def _one_line(output: NotebookNode) -> str:
-    """The error in one line; our own errors are their message."""
-    message = next((s for s in output.get("evalue", "").splitlines() if s.strip()), "")
-    return _plain(f"{output.get('ename', 'Error')}: {message}".rstrip(": "))
 
 
 def _plain(text: str) -> str:

@@ -7,10 +7,17 @@ from typing import Any
 import nbformat
 
 from lightbox.base.errors import ReportError
-from lightbox.display.provenance import NOTICE
+from lightbox.base.words import LANGUAGES, said_in
+from lightbox.display.provenance import notice
 from lightbox.report import blocks, docx, html, pdf
 from lightbox.report.blocks import Chapter, Figure, Table
 from lightbox.report.document import Report
+
+WRITERS: dict[str, Callable[[Report], bytes]] = {
+    "html": html.write,
+    "pdf": pdf.write,
+    "docx": docx.write,
+}
 
 
 def extract(notebook: Path, folder: Path) -> list[Path]:
@@ -28,37 +35,24 @@ def extract(notebook: Path, folder: Path) -> list[Path]:
     Raises:
         ReportError: The notebook cannot be read, or uses a name twice.
     """
-    written = []
+    files: dict[Path, bytes] = {}
     for block in read(notebook).blocks:
         if isinstance(block, Figure) and block.label:
-            path = folder / "figures" / block.label
+            stem = folder / "figures" / block.label
             if block.svg:
-                content, path = block.svg.encode("utf-8"), path.with_suffix(".svg")
+                files[stem.with_suffix(".svg")] = block.svg.encode("utf-8")
             else:
-                content, path = block.png, path.with_suffix(".png")
+                files[stem.with_suffix(".png")] = block.png
         elif isinstance(block, Table) and block.file and block.csv:
-            content, path = block.csv.encode("utf-8"), folder / block.file
-        else:
-            continue
+            files[folder / block.file] = block.csv.encode("utf-8")
+    for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        written.append(path)
-    return written
-
-
-WRITERS: dict[str, Callable[[Report], bytes]] = {
-    "html": html.write,
-    "pdf": pdf.write,
-    "docx": docx.write,
-}
+    return list(files)
 
 
 def render(
-    notebooks: Sequence[Path],
-    out: Path,
-    *,
-    formats: Sequence[str] = ("html", "pdf"),
-    title: dict[str, Any] | None = None,
+    notebooks: Sequence[Path], out: Path, *, formats: Sequence[str] = ("html", "pdf")
 ) -> list[Path]:
     """Write the bound `report.<format>` of a study.
 
@@ -66,8 +60,6 @@ def render(
         notebooks: Executed notebooks, in order; a failed one ends at its banner.
         out: Folder for the files; made if missing.
         formats: Any of `"html"`, `"pdf"`, `"docx"`.
-        title: Words of the title page (`title`, `author`, `course`, `date`,
-            `language`, `notice`) that win over those in the notebooks.
 
     Returns:
         The files written, in the order of `formats`.
@@ -78,40 +70,24 @@ def render(
     """
     if not notebooks:
         raise ReportError("no notebooks to bind into a report; name at least one")
-    check_formats(formats)
-    chapters = tuple(read(path) for path in notebooks)
-    report = assemble(chapters, title=title, bound=True)
-    out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name in formats:
-        path = out / f"report.{name}"
-        path.write_bytes(WRITERS[name](report))
-        written.append(path)
-    return written
-
-
-def check_formats(formats: Sequence[str]) -> None:
-    """Refuse formats that there is no writer for.
-
-    Args:
-        formats: Names as the user typed them.
-
-    Raises:
-        ReportError: One of them is unknown.
-    """
     for name in formats:
         if name not in WRITERS:
             raise ReportError(f"format {name!r}: allowed are {', '.join(WRITERS)}")
+    return write(assemble([*map(read, notebooks)], bound=True), out / "report", formats)
+
+
+def write(report: Report, stem: Path, formats: Sequence[str]) -> list[Path]:
+    """Write `<stem>.<format>` of a report in each format."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in formats:
+        written.append(stem.with_name(f"{stem.name}.{name}"))
+        written[-1].write_bytes(WRITERS[name](report))
+    return written
 
 
 def read(path: Path) -> Chapter:
     """Read one executed notebook file.
-
-    Args:
-        path: A `.ipynb` file.
-
-    Returns:
-        Its chapter.
 
     Raises:
         ReportError: It is missing, is no notebook, or has an unusable output;
@@ -128,37 +104,34 @@ def read(path: Path) -> Chapter:
 
 
 def assemble(
-    chapters: Sequence[Chapter], *, title: dict[str, Any] | None, bound: bool
+    chapters: Sequence[Chapter], *, title: dict[str, Any] | None = None, bound: bool
 ) -> Report:
     """Join chapters with the words of the title page.
 
     Args:
         chapters: At least one.
-        title: Words that win over those in the chapters' provenance.
+        title: Words (`title`, `author`, `course`, `date`, `language`, `notice`)
+            that win over those in the chapters' provenance.
         bound: Whether it becomes a book with a title page of its own.
-
-    Returns:
-        The report.
     """
     words: dict[str, Any] = {}
-    for chapter in reversed(chapters):
-        words |= {k: v for k, v in (chapter.provenance or {}).items() if v}
-    words |= {k: v for k, v in (title or {}).items() if v}
+    for given in [*(c.provenance or {} for c in reversed(chapters)), title or {}]:
+        words |= {name: word for name, word in given.items() if word}
     language = words.get("language") or chapters[0].language
-    if language not in NOTICE:
+    if language not in LANGUAGES:
         raise ReportError(f"language {language!r}: allowed are 'en' and 'zh'")
     return Report(
         title=str(words.get("title", "")),
-        author=_joined(words.get("author", "")),
+        author=_joined(words.get("author", ""), ", "),
         course=str(words.get("course", "")),
         date=str(words.get("date", "")),
-        notice=_joined(words.get("notice", ""), " ") or NOTICE[language],
+        notice=_joined(words.get("notice", ""), " ") or said_in(language, notice),
         language=language,
         chapters=tuple(chapters),
         bound=bound,
     )
 
 
-def _joined(value: Any, between: str = ", ") -> str:
+def _joined(value: Any, between: str) -> str:
     """A word or a list of words as one line."""
     return between.join(map(str, value)) if isinstance(value, list) else str(value)

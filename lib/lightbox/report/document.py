@@ -6,106 +6,60 @@ they are the same in every format.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
+from itertools import count
+from pathlib import Path
 from typing import Any
 
-from lightbox.report import blocks
+from lightbox.base.words import _, in_language
+from lightbox.report import blocks, tables
 from lightbox.report.blocks import Chapter
 
-WORDS = {
-    "en": {
-        "figure": "Figure",
-        "table": "Table",
-        "stop": ".",
-        "contents": "Contents",
-        "code": "Code",
-        "note": "Note",
-        "warning": "Warning",
-        "stopped": "This notebook stopped here",
-        "provenance": "Provenance",
-        "appendix": "Appendix: provenance",
-        "again": "Run it again",
-        "untitled": "Chapter",
-    },
-    "zh": {
-        "figure": "圖",
-        "table": "表",
-        "stop": "　",
-        "contents": "目錄",
-        "code": "程式碼",
-        "note": "說明",
-        "warning": "注意",
-        "stopped": "本筆記本在此中止",
-        "provenance": "執行紀錄",
-        "appendix": "附錄：執行紀錄",
-        "again": "重現指令",
-        "untitled": "章",
-    },
-}
 # HTML's and Typst's names of the languages; both choose glyph forms by them.
 TAGS = {"en": "en", "zh": "zh-Hant-TW"}
+SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 ENVIRONMENTS = "align|aligned|alignat|equation|gather|multline|eqnarray|split|cases"
+BARE = re.compile(
+    r"(?P<code>^(?P<fence>```+|~~~+).*?^(?P=fence)|`[^`\n]+`)"
+    r"|(?P<math>\$\$.*?\$\$)"
+    rf"|(?P<bare>\\begin\{{(?P<name>(?:{ENVIRONMENTS})\*?)\}}.*?\\end\{{(?P=name)\}})",
+    flags=re.S | re.M,
+)
+BRACED = r"[^{}]*"
+for _depth in range(6):
+    BRACED = rf"(?:\\.|[^{{}}\\]|\{{{BRACED}\}})*+"
 DEFINITION = re.compile(
     r"\\(?:(?:re)?newcommand|providecommand|DeclareMathOperator)\*?\s*"
-    r"(?:\{\s*\\[A-Za-z]+\s*\}|\\[A-Za-z]+)\s*(?:\[\d\])?\s*(?=\{)"
+    rf"(?:\{{\s*\\[A-Za-z]+\s*\}}|\\[A-Za-z]+)\s*(?:\[\d\])?\s*\{{{BRACED}\}}",
+    flags=re.S,
 )
 
 
 def prepare(text: str) -> str:
-    r"""Wrap bare LaTeX environments in `$$`, as Jupyter shows them.
+    r"""Wrap `\begin{align} … \end{align}` in `$$`, as Jupyter shows it.
 
-    Args:
-        text: Markdown of one cell.
-
-    Returns:
-        The same with every `\begin{align} … \end{align}` that stands outside
-        code and outside `$$` inside `$$`.
+    What stands in code or in `$$` already stays as it is.
     """
-    pattern = re.compile(
-        r"(?P<code>^(?P<fence>```+|~~~+).*?^(?P=fence)|`[^`\n]+`)"
-        r"|(?P<math>\$\$.*?\$\$)"
-        rf"|(?P<bare>\\begin\{{(?P<name>(?:{ENVIRONMENTS})\*?)\}}.*?\\end\{{(?P=name)\}})",
-        flags=re.S | re.M,
-    )
-    return pattern.sub(
-        lambda m: f"$${_unblank(m[0])}$$" if m["bare"] else m[0],
-        text,
-    )
 
+    def wrapped(found: re.Match[str]) -> str:
+        if not found["bare"]:
+            return found[0]
+        # A blank line would end the formula.
+        return "$$" + re.sub(r"\n\s*\n", "\n", found[0]) + "$$"
 
-def _unblank(tex: str) -> str:
-    """A blank line would end the formula."""
-    return re.sub(r"\n\s*\n", "\n", tex)
+    return BARE.sub(wrapped, text)
 
 
 def macros(texts: Iterable[str]) -> list[dict[str, str]]:
     """Collect macro definitions; pandoc knows one only in its own formula.
 
-    Args:
-        texts: Markdown of all cells.
-
     Returns:
         For each definition its `tex`, and a Lua `pattern` that finds it.
     """
-    found: dict[str, None] = {}
-    for text in texts:
-        for match in DEFINITION.finditer(text):
-            found[text[match.start() : _closing(text, match.end())]] = None
+    found = dict.fromkeys(m[0] for text in texts for m in DEFINITION.finditer(text))
     return [{"tex": tex, "pattern": re.sub(r"(\W)", r"%\1", tex)} for tex in found]
-
-
-def _closing(text: str, start: int) -> int:
-    """The index after the brace that closes the one at `start`."""
-    depth = 0
-    for i in range(start, len(text)):
-        if text[i] == "{" and text[i - 1] != "\\":
-            depth += 1
-        elif text[i] == "}" and text[i - 1] != "\\":
-            depth -= 1
-            if depth == 0:
-                return i + 1
-    return len(text)
 
 
 @dataclass(frozen=True)
@@ -146,23 +100,45 @@ class Report:
         return next((c.failed for c in self.chapters if c.failed), "")
 
 
-@dataclass(frozen=True)
-class Sources:
-    """How one format takes pictures and tables.
+class Format:
+    """How pictures, tables and provenance come into a document.
 
-    Attributes:
-        format: `"html"`, `"typst"` or `"docx"`: the name in the reader.
-        figure: A figure and its number in the document to a source.
-        table: A table and its number in the document to a source.
-        picture: An attached picture (mime, bytes) to a source.
-        provenance: A chapter's facts and the heading above them to raw text.
+    As files of a work folder and as HTML, where a format does not say otherwise.
     """
 
-    format: str
-    figure: Callable[[blocks.Figure, int], str]
-    table: Callable[[blocks.Table, int], str]
-    picture: Callable[[str, bytes], str]
-    provenance: Callable[[dict[str, Any], str], str]
+    name = "docx"  # in the reader
+
+    def __init__(self, folder: Path):
+        self.folder, self._numbers = folder, count(1)
+
+    def keep(self, content: bytes, suffix: str) -> str:
+        """Write a file of the document; its name is what the reader is told."""
+        path = self.folder / f"part-{next(self._numbers)}.{suffix}"
+        path.write_bytes(content)
+        return path.name
+
+    def figure(self, block: blocks.Figure) -> str:
+        """Take a figure in: as it is drawn, or as pixels where it is not."""
+        return self.keep(block.png, "png")
+
+    def table(self, block: blocks.Table) -> str:
+        """Take a table in."""
+        return tables.read(block.content).html()
+
+    def picture(self, mime: str, content: bytes) -> str:
+        """Take in what an author pasted into a cell."""
+        return self.keep(content, SUFFIXES[mime])
+
+    def provenance(self, facts: list[tuple[str, str]], command: str, head: str) -> str:
+        """Take a chapter's provenance in; all of it is text."""
+        rows = "".join(
+            f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts
+        )
+        box = f'<h2 class="unnumbered">{escape(head)}</h2><dl>{rows}</dl>'
+        if command:
+            again = escape(_("Run it again"))
+            box += f'<p class="again">{again}</p><pre>{escape(command)}</pre>'
+        return f'<section class="provenance">{box}</section>'
 
 
 def plain(markdown: str) -> str:
@@ -171,136 +147,126 @@ def plain(markdown: str) -> str:
     return re.sub(r"[`*]|\\(?=[^\w\s])|\$", "", text).strip()
 
 
-def compose(report: Report, sources: Sources) -> dict[str, Any]:
-    """Lay the chapters out as data for the reader.
-
-    Args:
-        report: What to render.
-        sources: How the format takes pictures and tables.
-
-    Returns:
-        The document: `format`, `language`, `stop`, `macros`, `ids`, `meta` and
-        `blocks`, all plain data.
-    """
-    words = WORDS[report.language]
-    counts = {"figure": 0, "table": 0}
-    out: list[dict[str, Any]] = []
-    ids: list[str] = []
-    files = 0
-    for number, chapter in enumerate(report.chapters, 1):
-        prefix = f"ch{number}-" if report.bound else ""
-        named = _number(chapter, prefix, counts, words)
-        refs = {k: v for k, v in named.items() if isinstance(k, str)}
-        ids += [v["id"] for v in refs.values()]
-        base = {
-            "prefix": prefix,
-            "shift": 0 if report.bound else -1,
-            "top": 2 if report.bound else 1,
-            "refs": {label: dict(value) for label, value in refs.items()},
-            "known": ", ".join(f"@{label}" for label in refs) or "none",
-            "lenient": bool(chapter.failed),
-            "pictures": {},
-        }
+def compose(report: Report, form: Format) -> dict[str, Any]:
+    """Lay the chapters out as data for the reader, in the report's language."""
+    with in_language(report.language):
+        counts = {"fig": 0, "tbl": 0}
+        parts = [
+            part
+            for number, chapter in enumerate(report.chapters, 1)
+            for part in _chapter(report, chapter, number, counts, form)
+        ]
         if report.bound:
-            title = chapter.title or f"{words['untitled']} {number}"
-            ids.append(f"chapter-{number}")
-            out.append(
-                base
-                | {"kind": "heading", "level": 1, "text": title}
-                | {"id": f"chapter-{number}", "unnumbered": False}
-            )
-        for place, block in enumerate(chapter.blocks):
-            files += 1
-            item = base | named.get(place, {"id": "", "text": ""})
-            item["number"] = item.pop("text")
-            out += _block(block, item, sources, files, words)
-        if chapter.provenance and not report.bound:
-            text = sources.provenance(chapter.provenance, words["provenance"])
-            out.append(base | {"kind": "raw", "text": text})
-    if report.bound:
-        out += _appendix(report, sources, words)
+            parts += _appendix(report, form)
+        meta = {
+            "title": report.heading,
+            "above": report.above,
+            "subtitle": report.course,
+            "author": report.author,
+            "date": report.date,
+            "notice": report.notice,
+            "lang": TAGS[report.language],
+            "contents": _("Contents"),
+        }
+    ids = {part["id"] for part in parts} - {""}
     return {
-        "format": sources.format,
+        "format": form.name,
         "language": report.language,
-        "stop": words["stop"],
         "macros": macros(
             block.text
             for chapter in report.chapters
             for block in chapter.blocks
             if isinstance(block, blocks.Prose | blocks.Callout)
         ),
-        "ids": ids,
-        "meta": {},
-        "blocks": out,
+        "ids": sorted(ids),
+        "meta": {name: word for name, word in meta.items() if word},
+        "blocks": parts,
     }
 
 
-def _number(
-    chapter: Chapter, prefix: str, counts: dict[str, int], words: dict[str, str]
-) -> dict[str | int, dict[str, str]]:
-    """Number the floats; keyed by place in the chapter and by label."""
-    named: dict[str | int, dict[str, str]] = {}
-    for place, block in enumerate(chapter.blocks):
-        if not isinstance(block, blocks.Figure | blocks.Table):
-            continue
-        if not (block.label or block.caption):
-            continue
-        kind = "figure" if isinstance(block, blocks.Figure) else "table"
-        counts[kind] += 1
-        # A no-break space keeps "Figure" and its number on one line.
-        text = f"{words[kind]}\N{NO-BREAK SPACE}{counts[kind]}"
-        entry = {"text": text, "id": prefix + block.label if block.label else ""}
-        named[place] = entry
-        if block.label:
-            named[block.label] = entry
-    return named
+def _part(kind: str, text: str = "", **fields: Any) -> dict[str, Any]:
+    """One block as data, with the fields that the reader asks of every one."""
+    empty = {"id": "", "number": "", "refs": {}, "known": "none", "lenient": False}
+    return empty | {"kind": kind, "text": text, "pictures": {}} | fields
 
 
-def _block(
-    block: blocks.Block,
-    item: dict[str, Any],
-    sources: Sources,
-    number: int,
-    words: dict[str, str],
+def _chapter(
+    report: Report, chapter: Chapter, number: int, counts: dict[str, int], form: Format
 ) -> list[dict[str, Any]]:
-    """One block as data, or none where the format leaves it out."""
+    """Lay a chapter out; `counts` goes on from one to the next."""
+    prefix = f"ch{number}-" if report.bound else ""
+    parts = []
+    if report.bound:
+        title = chapter.title or _("Chapter {number}").format(number=number)
+        parts.append(_heading(title, f"chapter-{number}"))
+    for block in chapter.blocks:
+        part = _block(block, form)
+        if isinstance(block, blocks.Figure | blocks.Table):
+            part |= {"label": block.label, "caption": prepare(block.caption)}
+            if block.label or block.caption:
+                part["number"] = _number(block, counts)
+                part["id"] = prefix + block.label if block.label else ""
+        if not isinstance(block, blocks.Code) or form.name == "html":
+            parts.append(part)
+    refs = {
+        part["label"]: {"text": part["number"], "id": part["id"]}
+        for part in parts
+        if part.get("label")
+    }
+    if chapter.provenance and not report.bound:
+        parts.append(_provenance(chapter, _("Provenance"), form))
+    place = {"shift": 0, "top": 2} if report.bound else {"shift": -1, "top": 1}
+    place |= {"prefix": prefix, "refs": refs, "lenient": bool(chapter.failed)}
+    place["known"] = ", ".join(f"@{label}" for label in refs) or "none"
+    return [part | place for part in parts]
+
+
+def _number(block: blocks.Figure | blocks.Table, counts: dict[str, int]) -> str:
+    kind = "fig" if isinstance(block, blocks.Figure) else "tbl"
+    counts[kind] += 1
+    # A no-break space keeps "Figure" and its number on one line.
+    word = _("Figure") if kind == "fig" else _("Table")
+    return f"{word}\N{NO-BREAK SPACE}{counts[kind]}"
+
+
+def _heading(text: str, name: str, *, unnumbered: bool = False) -> dict[str, Any]:
+    return _part("heading", text, id=name, level=1, unnumbered=unnumbered)
+
+
+def _provenance(chapter: Chapter, head: str, form: Format) -> dict[str, Any]:
+    given = chapter.provenance or {}
+    facts = [(str(name), str(fact)) for name, fact in given.get("facts", [])]
+    return _part("raw", form.provenance(facts, given.get("command", ""), head))
+
+
+def _appendix(report: Report, form: Format) -> list[dict[str, Any]]:
+    """The provenance of all chapters, at the end of a book."""
+    boxes = [
+        _provenance(chapter, f"{number}  {plain(chapter.title)}", form)
+        for number, chapter in enumerate(report.chapters, 1)
+        if chapter.provenance
+    ]
+    if not boxes:
+        return []
+    return [_heading(_("Appendix: provenance"), "appendix", unnumbered=True), *boxes]
+
+
+def _block(block: blocks.Block, form: Format) -> dict[str, Any]:
+    """One block as data."""
     match block:
         case blocks.Prose(text, pictures):
-            links = {name: sources.picture(*data) for name, data in pictures.items()}
-            item |= {"kind": "markdown", "text": prepare(text), "pictures": links}
+            links = {name: form.picture(*data) for name, data in pictures.items()}
+            return _part("markdown", prepare(text), pictures=links)
         case blocks.Callout(text, tone):
-            item |= {"kind": "callout", "text": prepare(text), "tone": tone}
-            item |= {"title": words[tone]}
+            title = _("Warning") if tone == "warning" else _("Note")
+            return _part("callout", prepare(text), tone=tone, title=title)
         case blocks.Code(source):
-            if sources.format != "html":
-                return []
-            item |= {"kind": "code", "text": source, "title": words["code"]}
+            return _part("code", source, title=_("Code"))
         case blocks.Text(text):
-            item |= {"kind": "text", "text": text}
+            return _part("text", text)
         case blocks.Stop(message):
-            item |= {"kind": "stop", "text": message, "title": words["stopped"]}
+            return _part("stop", message, title=_("This notebook stopped here"))
         case blocks.Figure():
-            item |= {"kind": "figure", "caption": prepare(block.caption)}
-            item |= {"source": sources.figure(block, number)}
+            return _part("figure", source=form.figure(block))
         case blocks.Table():
-            item |= {"kind": "table", "caption": prepare(block.caption)}
-            item |= {"source": sources.table(block, number)}
-    return [item]
-
-
-def _appendix(
-    report: Report, sources: Sources, words: dict[str, str]
-) -> list[dict[str, Any]]:
-    """The provenance of all chapters, at the end of a book."""
-    base = {"refs": {}, "known": "none", "lenient": False, "pictures": {}}
-    out = []
-    for number, chapter in enumerate(report.chapters, 1):
-        if not chapter.provenance:
-            continue
-        name = f"{number}  {plain(chapter.title)}"
-        text = sources.provenance(chapter.provenance, name)
-        out.append(base | {"kind": "raw", "text": text})
-    if not out:
-        return []
-    first = base | {"kind": "heading", "level": 1, "unnumbered": True}
-    return [first | {"id": "appendix", "text": words["appendix"]}, *out]
+            return _part("table", source=form.table(block))

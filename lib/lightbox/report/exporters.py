@@ -16,29 +16,18 @@ class _ReportExporter(Exporter):
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[bytes, dict[str, Any]]:
-        """Render an executed notebook.
-
-        A notebook that failed is rendered up to its error; `resources["failed"]`
-        then holds the error's line, else an empty string.
-
-        Args:
-            nb: The notebook.
-            resources: nbconvert's resources; `resources["lightbox"]` may hold
-                words of the title (as for `book.render`).
-            **kw: Handed on to nbconvert.
+        """Render an executed notebook, up to its error where it failed.
 
         Returns:
-            The document's bytes, and the resources.
-
-        Raises:
-            ReportError: It cannot be rendered.
+            The document's bytes, and the resources, whose `failed` is the error's
+            line or an empty string.
         """
         nb, resources = super().from_notebook_node(nb, resources, **kw)
         chapter = blocks.read(nb)
-        title = dict(resources.get("lightbox", {}))
+        title = {}
         if not (chapter.title or chapter.provenance):
             # With neither a heading nor a study the file's name is the title.
-            title = {"title": resources.get("metadata", {}).get("name", "")} | title
+            title = {"title": resources.get("metadata", {}).get("name", "")}
         report = book.assemble([chapter], title=title, bound=False)
         resources["failed"] = report.failed
         return book.WRITERS[self.format](report), resources
@@ -47,8 +36,7 @@ class _ReportExporter(Exporter):
 class HTMLExporter(_ReportExporter):
     """One self-contained HTML file."""
 
-    format = "html"
-    file_extension = ".html"
+    format, file_extension = "html", ".html"
     output_mimetype = "text/html"
     export_from_notebook = "Lightbox report (HTML)"
 
@@ -56,8 +44,7 @@ class HTMLExporter(_ReportExporter):
 class PDFExporter(_ReportExporter):
     """An A4 PDF set by Typst."""
 
-    format = "pdf"
-    file_extension = ".pdf"
+    format, file_extension = "pdf", ".pdf"
     output_mimetype = "application/pdf"
     export_from_notebook = "Lightbox report (PDF)"
 
@@ -65,8 +52,7 @@ class PDFExporter(_ReportExporter):
 class DOCXExporter(_ReportExporter):
     """A DOCX for further editing."""
 
-    format = "docx"
-    file_extension = ".docx"
+    format, file_extension = "docx", ".docx"
     output_mimetype = (
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     )

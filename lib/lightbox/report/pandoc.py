@@ -4,12 +4,14 @@ import json
 import re
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lightbox.base.errors import ReportError
 
 READER = Path(__file__).with_name("report.lua")
+INSTALL = "install it with: pip install 'pypandoc_binary==1.17.*'"
 
 
 def run(
@@ -18,23 +20,20 @@ def run(
     """Write the document with pandoc.
 
     Args:
-        document: From `markdown.compose`.
+        document: From `document.compose`.
         to: pandoc's name of the format.
         folder: A fresh work folder; pandoc runs in it.
         options: More of pandoc's options.
-
-    Returns:
-        What pandoc wrote.
 
     Raises:
         ReportError: pandoc is missing, a formula cannot be converted, or a
             reference points nowhere.
     """
-    source, target = folder / "document.json", folder / "document.out"
-    source.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-    command = [_program(), "--from", str(READER), "--to", to, *options]
+    source = json.dumps(document, ensure_ascii=False)
+    (folder / "document.json").write_text(source, encoding="utf-8")
+    files = ["--output", "document.out", "document.json"]
     done = subprocess.run(
-        [*command, "--output", str(target), str(source)],
+        [_program(), "--from", str(READER), "--to", to, *options, *files],
         cwd=folder,
         capture_output=True,
         encoding="utf-8",
@@ -52,18 +51,34 @@ def run(
         raise ReportError(" ".join(ours[1].split()))
     if done.returncode:
         raise ReportError(f"pandoc failed: {' '.join(done.stderr.split())[:500]}")
-    return target.read_bytes()
+    return (folder / "document.out").read_bytes()
 
 
+def read_html(source: str) -> dict[str, Any]:
+    """Read HTML into pandoc's document; scripts and style sheets are left out."""
+    reader = "html-native_divs-native_spans"
+    done = subprocess.run(
+        [_program(), "--sandbox", "--from", reader, "--to", "json"],
+        input=source.encode("utf-8"),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ReportError(f"a table is no readable HTML: {done.stderr.decode()[:500]}")
+    return json.loads(done.stdout)
+
+
+@cache
 def _program() -> str:
     """The program of the `pypandoc_binary` wheel."""
-    recipe = "install it with: pip install 'pypandoc_binary==1.17.*'"
     try:
         import pypandoc
 
         path, version = pypandoc.get_pandoc_path(), pypandoc.get_pandoc_version()
     except (ImportError, OSError) as error:
-        raise ReportError(f"reports need pandoc, which is missing; {recipe}") from error
+        raise ReportError(
+            f"reports need pandoc, which is missing; {INSTALL}"
+        ) from error
     if not version.startswith("3."):
-        raise ReportError(f"reports need pandoc 3, found {version}; {recipe}")
+        raise ReportError(f"reports need pandoc 3, found {version}; {INSTALL}")
     return path

@@ -5,20 +5,43 @@ import json
 import os
 import re
 import tempfile
+from dataclasses import asdict
 from datetime import date
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from lightbox.base.errors import ReportError
-from lightbox.base.words import is_cjk
+from lightbox.base.words import _, in_language, is_cjk
 from lightbox.display.fonts import files
 from lightbox.report import blocks, pandoc, tables
-from lightbox.report import document as markdown
-from lightbox.report.document import WORDS, Report, Sources
+from lightbox.report.document import Format, Report, compose, plain
 
 TEMPLATE = Path(__file__).with_name("template.typ")
-SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
+
+
+class Typst(Format):
+    """Tables and provenance go as data, which the template never evaluates."""
+
+    name = "typst"
+
+    def figure(self, block: blocks.Figure) -> str:
+        """Take a figure in, as vectors where it has them."""
+        if block.svg:
+            return self.keep(block.svg.encode("utf-8"), "svg")
+        return self.keep(block.png, "png")
+
+    def table(self, block: blocks.Table) -> str:
+        """Take a table in; the template measures and sets it."""
+        return self._data(asdict(tables.read(block.content)))
+
+    def provenance(self, facts: list[tuple[str, str]], command: str, head: str) -> str:
+        """Take a chapter's provenance in."""
+        box = {"heading": head, "facts": facts, "command": command}
+        name = self._data(box | {"again": _("Run it again")})
+        return f'#provenance("{name}")'
+
+    def _data(self, value: dict[str, Any]) -> str:
+        return self.keep(json.dumps(value).encode("utf-8"), "json")
 
 
 def write(report: Report) -> bytes:
@@ -37,7 +60,7 @@ def write(report: Report) -> bytes:
     # Typst may read below its root only: a fresh folder with nothing else in it.
     with tempfile.TemporaryDirectory(prefix="lightbox-report-") as name:
         folder = Path(name)
-        document = markdown.compose(report, _sources(report, folder))
+        document = compose(report, Typst(folder))
         body = pandoc.run(document, "typst", folder).decode("utf-8")
         (folder / "report.json").write_text(json.dumps(_title(report)), "utf-8")
         (folder / "template.typ").write_bytes(TEMPLATE.read_bytes())
@@ -49,62 +72,17 @@ def write(report: Report) -> bytes:
         return _compile(folder, _timestamp(report))
 
 
-def _sources(report: Report, folder: Path) -> Sources:
-    words = WORDS[report.language]
-    attached, boxes = count(1), count(1)
-
-    def figure(block: blocks.Figure, number: int) -> str:
-        name = f"figure-{number}.{'svg' if block.svg else 'png'}"
-        data = block.svg.encode("utf-8") if block.svg else block.png
-        (folder / name).write_bytes(data)
-        return name
-
-    def table(block: blocks.Table, number: int) -> str:
-        return data(f"table-{number}.json", tables.parse(block.html).typst())
-
-    def picture(mime: str, content: bytes) -> str:
-        name = f"picture-{next(attached)}.{SUFFIXES[mime]}"
-        (folder / name).write_bytes(content)
-        return name
-
-    def provenance(facts: dict[str, Any], heading: str) -> str:
-        name = data(
-            f"provenance-{next(boxes)}.json",
-            {
-                "heading": heading,
-                "facts": [[str(k), str(v)] for k, v in facts.get("facts", [])],
-                "command": facts.get("command", ""),
-                "again": words["again"],
-            },
-        )
-        return f'#provenance("{name}")'
-
-    def data(name: str, value: dict[str, Any]) -> str:
-        (folder / name).write_text(json.dumps(value), encoding="utf-8")
-        return name
-
-    return Sources("typst", figure, table, picture, provenance)
-
-
 def _title(report: Report) -> dict[str, Any]:
     """The title page's words, as data: the template never evaluates them."""
-    words = WORDS[report.language]
-    return {
-        "heading": report.heading,
-        "above": report.above,
+    with in_language(report.language):
+        contents, appendix = _("Contents"), _("Appendix: provenance")
+    given = ("heading", "above", "author", "course", "date", "notice", "language")
+    return {name: getattr(report, name) for name in given} | {
+        "bound": report.bound,
         "running": _short(report.heading),
         "running-above": _short(report.above),
-        "chapters": [
-            *(_short(markdown.plain(c.title)) for c in report.chapters),
-            words["appendix"],
-        ],
-        "author": report.author,
-        "course": report.course,
-        "date": report.date,
-        "notice": report.notice,
-        "language": report.language,
-        "bound": report.bound,
-        "contents": words["contents"],
+        "chapters": [*(_short(plain(c.title)) for c in report.chapters), appendix],
+        "contents": contents,
     }
 
 

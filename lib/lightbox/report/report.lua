@@ -4,7 +4,7 @@
 -- reach a writer. FORMAT is not set in readers: the format is in the JSON.
 
 local GFM = "gfm+tex_math_dollars-tex_math_gfm-emoji"
-local report, format, raw
+local report, format
 
 local function fail(message) error("LIGHTBOX:" .. message .. ":XOBTHGIL", 0) end
 
@@ -15,6 +15,18 @@ local function html_escape(text)
 end
 local function typst_string(text)
   return '"' .. text:gsub('[\\"]', "\\%0"):gsub("\n", "\\n") .. '"'
+end
+
+-- Raw text of the format before and after blocks, or inlines in a block of their own.
+local function boxed(before, blocks, after)
+  blocks:insert(1, pandoc.RawBlock(format, before))
+  blocks:insert(pandoc.RawBlock(format, after))
+  return blocks
+end
+local function enclosed(before, inlines, after)
+  inlines:insert(1, pandoc.RawInline(format, before))
+  inlines:insert(pandoc.RawInline(format, after))
+  return { pandoc.Plain(inlines) }
 end
 
 local function is_raw_html(inline)
@@ -92,13 +104,10 @@ local function formula(element)
     tex = tex:gsub(definition.pattern, "")
   end
   if not tex:match("%S") then return {} end
-  local used = {}
-  for _, definition in ipairs(report.macros) do
-    -- One definition may use another: those are few, so all go along.
-    used[#used + 1] = definition.tex
-  end
-  local names = table.concat(used)
-  tex = names .. clean_tex(format == "typst" and column_gaps(tex) or tex)
+  -- One definition may use another: those are few, so all go along.
+  local known = ""
+  for _, definition in ipairs(report.macros) do known = known .. definition.tex end
+  tex = known .. clean_tex(format == "typst" and column_gaps(tex) or tex)
   local out = pandoc.Math(element.mathtype, tex)
   if format ~= "typst" then return out end
   local typst = pandoc.write(pandoc.Pandoc { pandoc.Plain { out } }, "typst")
@@ -144,10 +153,9 @@ local function link(element)
     return pandoc.Link(element.content, target)
   end
   if target:sub(1, 1) == "#" then
-    for _, id in pairs(report.ids) do
-      if "#" .. id == target then return pandoc.Link(element.content, target) end
-    end
-    local id = report.headings[target:sub(2):lower()]
+    local name = target:sub(2)
+    local id = pandoc.List(report.ids):includes(name) and name
+      or report.headings[name:lower()]
     if id then return pandoc.Link(element.content, "#" .. id) end
   end
   return pandoc.Span(element.content)
@@ -289,29 +297,33 @@ end
 
 function kinds.raw(cell)
   if format == "docx" then return pandoc.read(cell.text, "html").blocks end
-  return { pandoc.RawBlock(raw, cell.text) }
+  return { pandoc.RawBlock(format, cell.text) }
 end
 
 function kinds.plain(cell) return { pandoc.Para { pandoc.Str(cell.text) } } end
 
+function kinds.text(cell) return { pandoc.CodeBlock(cell.text) } end
+
+function kinds.code(cell)
+  return boxed('<details class="code"><summary>' .. html_escape(cell.title) .. "</summary>",
+    pandoc.Blocks { pandoc.CodeBlock(cell.text) }, "</details>")
+end
+
+local function aside(classes, title)
+  return '<aside class="callout ' .. classes .. '><p class="callout-title">'
+    .. html_escape(title) .. "</p>"
+end
+
 function kinds.callout(cell)
-  local out = pandoc.Blocks {}
+  local body = kinds.markdown(cell)
   if format == "typst" then
-    out:insert(pandoc.RawBlock("typst",
-      "#callout(" .. typst_string(cell.tone) .. ", " .. typst_string(cell.title) .. ")["))
-    out:extend(kinds.markdown(cell))
-    out:insert(pandoc.RawBlock("typst", "]"))
+    return boxed("#callout(" .. typst_string(cell.tone) .. ", " .. typst_string(cell.title)
+      .. ")[", body, "]")
   elseif format == "html" then
-    out:insert(pandoc.RawBlock("html", '<aside class="callout ' .. cell.tone
-      .. '"><p class="callout-title">' .. html_escape(cell.title) .. "</p>"))
-    out:extend(kinds.markdown(cell))
-    out:insert(pandoc.RawBlock("html", "</aside>"))
-  else
-    local body = pandoc.Blocks { pandoc.Para { pandoc.Strong { pandoc.Str(cell.title) } } }
-    body:extend(kinds.markdown(cell))
-    out:insert(pandoc.BlockQuote(body))
+    return boxed(aside(cell.tone .. '"', cell.title), body, "</aside>")
   end
-  return out
+  body:insert(1, pandoc.Para { pandoc.Strong { pandoc.Str(cell.title) } })
+  return { pandoc.BlockQuote(body) }
 end
 
 function kinds.stop(cell)
@@ -319,93 +331,66 @@ function kinds.stop(cell)
     return { pandoc.RawBlock("typst", "#stopped(" .. typst_string(cell.title) .. ", "
       .. typst_string(cell.text) .. ")") }
   elseif format == "html" then
-    return { pandoc.RawBlock("html", '<aside class="callout stopped" role="alert">'
-      .. '<p class="callout-title">' .. html_escape(cell.title) .. "</p><p>"
+    return { pandoc.RawBlock("html", aside('stopped" role="alert"', cell.title) .. "<p>"
       .. html_escape(cell.text) .. "</p></aside>") }
   end
   return { pandoc.BlockQuote { pandoc.Para {
     pandoc.Strong { pandoc.Str(cell.title .. ": ") }, pandoc.Str(cell.text) } } }
 end
 
-function kinds.text(cell) return { pandoc.CodeBlock(cell.text) } end
-
-function kinds.code(cell)
-  return {
-    pandoc.RawBlock("html", '<details class="code"><summary>'
-      .. html_escape(cell.title) .. "</summary>"),
-    pandoc.CodeBlock(cell.text),
-    pandoc.RawBlock("html", "</details>"),
-  }
-end
-
+-- Number and caption of a float; empty where it has neither.
 local function caption(cell)
   local out = pandoc.Inlines {}
+  local english = report.language == "en"
   if cell.number ~= "" then
-    local label = pandoc.Inlines { pandoc.Str(cell.number) }
-    if cell.caption ~= "" then label:insert(pandoc.Str(report.stop)) end
+    local label = cell.number
+    if cell.caption ~= "" then label = label .. (english and "." or "\u{3000}") end
     if format == "html" then
       out:insert(pandoc.RawInline("html", '<span class="label">'))
-      out:extend(label)
+      out:insert(pandoc.Str(label))
       out:insert(pandoc.RawInline("html", "</span>"))
     else
-      out:insert(pandoc.Strong(label))
+      out:insert(pandoc.Strong { pandoc.Str(label) })
     end
-    if cell.caption ~= "" and report.language == "en" then out:insert(pandoc.Space()) end
+    if cell.caption ~= "" and english then out:insert(pandoc.Space()) end
   end
   out:extend(inlines(cell.caption, cell))
   return out
 end
 
-function kinds.figure(cell)
+local function typst_float(name, cell, alt)
+  local given = { typst_string(cell.id), typst_string(cell.source), alt and typst_string(alt) }
+  return enclosed("#" .. name .. "(" .. table.concat(given, ", ") .. ")[", caption(cell), "]")
+end
+
+-- A figure's caption stands below it, a table's above.
+local function html_float(cell, classes, above, below)
+  local id = cell.id ~= "" and ' id="' .. cell.id .. '"' or ""
   local text = caption(cell)
+  if #text > 0 then above, below = above .. "<figcaption>", "</figcaption>" .. below end
+  return enclosed("<figure" .. id .. classes .. ">" .. above, text, below .. "</figure>")
+end
+
+function kinds.figure(cell)
   local alt = cell.number .. ". " .. pandoc.utils.stringify(inlines(cell.caption, cell))
-  if format == "typst" then
-    local out = pandoc.Inlines { pandoc.RawInline("typst", "#picture("
-      .. table.concat({ typst_string(cell.id), typst_string(cell.source),
-        typst_string(alt) }, ", ") .. ")[") }
-    out:extend(text)
-    out:insert(pandoc.RawInline("typst", "]"))
-    return { pandoc.Plain(out) }
-  elseif format == "html" then
-    local id = cell.id ~= "" and ' id="' .. cell.id .. '"' or ""
-    local out = pandoc.Inlines { pandoc.RawInline("html", "<figure" .. id
-      .. '><img alt="' .. html_escape(alt) .. '" src="' .. cell.source .. '">') }
-    if #text > 0 then
-      out:insert(pandoc.RawInline("html", "<figcaption>"))
-      out:extend(text)
-      out:insert(pandoc.RawInline("html", "</figcaption>"))
-    end
-    out:insert(pandoc.RawInline("html", "</figure>"))
-    return { pandoc.Plain(out) }
+  if format == "typst" then return typst_float("picture", cell, alt) end
+  if format == "html" then
+    local img = '<img alt="' .. html_escape(alt) .. '" src="' .. cell.source .. '">'
+    return html_float(cell, "", img, "")
   end
   local picture = pandoc.Image({ pandoc.Str(alt) }, cell.source)
-  return { pandoc.Figure(pandoc.Plain { picture }, { pandoc.Plain(text) },
+  return { pandoc.Figure(pandoc.Plain { picture }, { pandoc.Plain(caption(cell)) },
     pandoc.Attr(cell.id)) }
 end
 
 function kinds.table(cell)
-  local text = caption(cell)
-  if format == "typst" then
-    local out = pandoc.Inlines { pandoc.RawInline("typst", "#data-table("
-      .. typst_string(cell.id) .. ", " .. typst_string(cell.source) .. ")[") }
-    out:extend(text)
-    out:insert(pandoc.RawInline("typst", "]"))
-    return { pandoc.Plain(out) }
-  elseif format == "html" then
-    local id = cell.id ~= "" and ' id="' .. cell.id .. '"' or ""
-    local out = pandoc.Inlines { pandoc.RawInline("html",
-      "<figure" .. id .. ' class="table">') }
-    if #text > 0 then
-      out:insert(pandoc.RawInline("html", "<figcaption>"))
-      out:extend(text)
-      out:insert(pandoc.RawInline("html", "</figcaption>"))
-    end
-    out:insert(pandoc.RawInline("html", '<div class="scroll" tabindex="0">'
-      .. cell.source .. "</div></figure>"))
-    return { pandoc.Plain(out) }
+  if format == "typst" then return typst_float("data-table", cell) end
+  if format == "html" then
+    local rows = '<div class="scroll" tabindex="0">' .. cell.source .. "</div>"
+    return html_float(cell, ' class="table"', "", rows)
   end
   local blocks = pandoc.read(cell.source, "html").blocks
-  blocks[1].caption = pandoc.Caption { pandoc.Plain(text) }
+  blocks[1].caption = pandoc.Caption { pandoc.Plain(caption(cell)) }
   blocks[1].attr = pandoc.Attr(cell.id)
   return blocks
 end
@@ -430,16 +415,14 @@ local function stay_with_float(made, follower)
   local last = made[#made]
   if not (follower and last and last.t == "Para") then return made end
   if follower.kind ~= "figure" and follower.kind ~= "table" then return made end
-  made[#made] = pandoc.RawBlock("typst", "#block(sticky: true, spacing: auto)[")
-  made:insert(last)
-  made:insert(pandoc.RawBlock("typst", "]"))
+  made[#made] = nil
+  made:extend(boxed("#block(sticky: true, spacing: auto)[", pandoc.Blocks { last }, "]"))
   return made
 end
 
 function Reader(input)
   report = pandoc.json.decode(tostring(input), false)
   format = report.format
-  raw = format == "html" and "html" or "typst"
   report.headings, report.count = {}, 0
   for _, cell in ipairs(report.blocks) do
     if cell.kind == "markdown" or cell.kind == "callout" then

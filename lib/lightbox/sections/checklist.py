@@ -4,7 +4,6 @@ CLAIM is the 2024 update (Tejani et al., doi 10.1148/ryai.240300); TRIPOD+AI is
 Collins et al. 2024, doi 10.1136/bmj-2023-078378. Topics are in our own words.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,11 @@ from lightbox.base.words import language, said_in, words
 from lightbox.comparison.runs import finished
 from lightbox.display.names import model_name, run_names
 from lightbox.display.outputs import Table
+from lightbox.display.provenance import report_context
 from lightbox.display.sentences import interval, percent, plural
 from lightbox.evaluation.metrics import score_run
 from lightbox.report import blocks, book
-from lightbox.sections.section import REPORT, Section
+from lightbox.sections.section import Section
 from lightbox.sections.summary import Summary, collect
 
 Words = tuple[str, str]  # English, then the Chinese of Taiwan
@@ -661,7 +661,7 @@ def checklist(
 
 def _labels(own: str) -> frozenset[str]:
     """Collect the labels of what the report's other sections show."""
-    folder, labels = os.environ.get(REPORT, ""), set()
+    folder, labels = report_context().folder, set()
     paths = sorted(Path(folder).glob("*/*.ipynb")) if folder else []
     for path in paths:
         if path.stem == own or path.parent.name != path.stem:

@@ -1,7 +1,6 @@
 """What a notebook starts with: checked parameters, the data, the provenance."""
 
 import ast
-import os
 import shlex
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 import yaml
 
 from lightbox.base.words import _, pgettext, set_language
-from lightbox.display.provenance import NOTICE, SYNTHETIC, Provenance
+from lightbox.display.provenance import Provenance, notice, portable, report_context
 from lightbox.settings.parameters import DataParameters, TrainingParameters, validate
 
 # torch and scikit-learn take seconds to import: a wrong parameter is told before.
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
     from lightbox.comparison.runs import Runs
     from lightbox.data.dataset import Dataset
 
-# Set by `lightbox report` for its kernels.
-COMMAND = "LIGHTBOX_COMMAND"  # what the user typed
-STUDY = "LIGHTBOX_STUDY"  # folder of the YAML files
-REPORT = "LIGHTBOX_REPORT"  # folder that the report goes to
 MARK = "# Parameters"  # first line of the parameters cell, and of papermill's
 
 
@@ -83,9 +78,9 @@ class Section:
 
         None where the study has none or is not known.
         """
-        folder = os.environ.get(STUDY, "")
-        path = Path(folder) / "reference.csv"
-        return pd.read_csv(path) if folder and path.is_file() else None
+        study = report_context().study
+        path = Path(study) / "reference.csv"
+        return pd.read_csv(path) if study and path.is_file() else None
 
     def provenance(self) -> Provenance:
         """Say from what this page was made, and how to make it again."""
@@ -114,15 +109,12 @@ class Section:
             ],
             [pgettext("provenance", "made"), made["finished"]],
         ]
-        notice = NOTICE[settings.language]
-        if self.data.card.synthetic:
-            notice += SYNTHETIC[settings.language]
         heading = {"title", "author", "course", "date", "language"}
         return Provenance(
             **settings.model_dump(include=heading),
-            notice=notice,
+            notice=notice(synthetic=self.data.card.synthetic),
             facts=facts,
-            command=os.environ.get(COMMAND) or self._papermill(),
+            command=report_context().command or self._papermill(),
         )
 
     def _papermill(self) -> str:
@@ -175,5 +167,6 @@ def _assigned(cells: list[str]) -> list[str]:
 
 def _flat(values: dict[str, Any]) -> str:
     """Write parameters as one line of YAML that papermill's `-y` reads back."""
+    values = {name: portable(value, name) for name, value in values.items()}
     style = {"default_flow_style": True, "sort_keys": False, "width": 10**6}
     return yaml.safe_dump(values, allow_unicode=True, **style).strip()

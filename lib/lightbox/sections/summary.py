@@ -1,7 +1,6 @@
 """Section 05: what the sections of one report found together."""
 
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +18,14 @@ from lightbox.comparison.runs import finished
 from lightbox.display.cells import decimals
 from lightbox.display.names import run_names
 from lightbox.display.outputs import Callout, Prose, Table, escape_markdown
+from lightbox.display.provenance import report_context
 from lightbox.display.sentences import interval, percent, plural
 from lightbox.evaluation.metrics import score_run
 from lightbox.evaluation.significance import tied_with
 from lightbox.report import blocks
 from lightbox.report import blocks as pieces
 from lightbox.runs import store
-from lightbox.sections.section import REPORT, Section
+from lightbox.sections.section import Section
 
 # By the beginning of the network's name, the longest that fits.
 NETWORKS = {
@@ -173,7 +173,7 @@ def collect(section: Section) -> Summary:
     Returns:
         Their runs. Outside a report: the store's finished runs on these images.
     """
-    folder, wanted = os.environ.get(REPORT, ""), section.settings.sections
+    folder, wanted = report_context().folder, section.settings.sections
     if not folder:
         known = _stored(section)
         return Summary({"store": known} if known else {}, {}, section, False)
