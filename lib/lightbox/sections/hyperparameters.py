@@ -15,7 +15,12 @@ from numpy.typing import ArrayLike
 
 from lightbox.base.words import language, said_in, words
 from lightbox.comparison.conclusions import against_majority, limits
-from lightbox.comparison.runs import check_same_data, finished_only, unless_all_diverged
+from lightbox.comparison.runs import (
+    as_runs,
+    check_same_data,
+    finished_only,
+    unless_all_diverged,
+)
 from lightbox.display.cells import ABSENT, decimals, heads
 from lightbox.display.names import (
     model_name,
@@ -340,8 +345,8 @@ def grid_conclusion(runs: Sequence[Any]) -> Prose:
     finished = [run for run in runs if not run.result.diverged]
     parts = [choice(runs).say()]
     if finished:
-        names = said_in("en", run_names, finished), said_in("zh", run_names, finished)
-        parts.append(against_majority(finished, *names).say())
+        tested = as_runs(finished)
+        parts.append(against_majority(tested, tested.names).say())
     parts.append(limits(runs).say())
     return Prose("\n\n".join(parts))
 

@@ -10,13 +10,13 @@ import pandas as pd
 from lightbox.base.errors import DataError
 from lightbox.base.words import language, look_up, said_in
 from lightbox.comparison.conclusions import (
-    _heading,
     against_majority,
     agreement,
+    heading,
     limits,
     random_features,
 )
-from lightbox.comparison.runs import check_same_data, finished, finished_only
+from lightbox.comparison.runs import as_runs, finished, finished_only
 from lightbox.data.dataset import Dataset, open_dataset
 from lightbox.display.cells import accuracies
 from lightbox.display.names import SETTINGS, model_name, run_names, strategy_name
@@ -231,14 +231,12 @@ def conclude(runs: Sequence[Any]) -> list[Finding]:
     Raises:
         DataError: If there is no run, or runs differ in data or test images.
     """
-    check_same_data(runs)
-    runs = list(runs)
-    names = said_in("en", run_names, runs), said_in("zh", run_names, runs)
+    runs = as_runs(runs)
     pairs = compare_strategies(runs)
     found: list[Finding | None] = [difference(pair, len(pairs)) for pair in pairs]
-    found.append(against_majority(runs, *names))
+    found.append(against_majority(runs, runs.names))
     found += [cost(pair) for pair in pairs]
-    found += [agreement(*each) for each in zip(runs, *names, strict=True)]
+    found += [agreement(runs, *each) for each in zip(runs, runs.names, strict=True)]
     found += [random_features(runs), limits(runs)]
     return [finding for finding in found if finding is not None]
 
@@ -265,11 +263,11 @@ def conclusion(runs: Sequence[Any]) -> Prose:
         if rule == "difference":  # a paragraph a model, opened by its name
             parts += texts
             continue
-        heading = _heading(_HEADINGS[rule][language() == "zh"])
+        opening = heading(_HEADINGS[rule][language() == "zh"])
         if len(texts) == 1:
-            parts.append(heading + texts[0])
+            parts.append(opening + texts[0])
         else:
-            parts.append(heading.rstrip())
+            parts.append(opening.rstrip())
             parts.append("\n".join(f"- {text}" for text in texts))
     return Prose("\n\n".join(parts))
 
