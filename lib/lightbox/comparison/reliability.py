@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Mapping
 
 import matplotlib.ticker as ticker
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
-from lightbox.base.words import N_, _, joined, look_up
+from lightbox.base.words import N_, _, joined
 from lightbox.comparison.runs import Runs, finished_only
 from lightbox.display.cells import SPREAD, heads, spread
 from lightbox.display.names import literal

@@ -17,8 +17,7 @@ from lightbox.display.style import GREY, PALETTE, WIDTH, letters, theme
 from lightbox.evaluation.bootstrap import RESAMPLES, group_weights
 from lightbox.evaluation.curves import GRID, Curves, curves
 from lightbox.evaluation.metrics import Scores
-from lightbox.evaluation.predictions import sorted_test
-from lightbox.evaluation.predictions import patients
+from lightbox.evaluation.predictions import patients, sorted_test
 from lightbox.evaluation.thresholds import (
     USUAL,
     positive_class,
