@@ -130,9 +130,10 @@ def test_what_is_left_out_is_named():
 
 
 def test_curves_of_a_diverged_run_are_read_as_such():
-    (found,) = read_curves(diverge(make_run(), 2))
-    assert "diverged after 2 whole epochs" in found.say()
-    assert "lower it tenfold" in found.say()
+    found = read_curves(diverge(make_run(), 2))
+    assert list(found) == ["diverged"]
+    assert "diverged after 2 whole epochs" in found["diverged"]
+    assert "lower it tenfold" in found["diverged"]
 
 
 @pytest.fixture(scope="module")

@@ -1,40 +1,29 @@
 """A stored network built again, and where on an image its answer comes from."""
 
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from lightbox.base.files import StoreError
 from lightbox.networks import models
 from lightbox.networks.weights import AUXILIARY, NO_WEIGHTS
-from lightbox.runs.store import read_weights
+from lightbox.runs.store import Run, read_weights
 
 
-@dataclass(frozen=True)
-class Layer:
-    """The layer that Grad-CAM weighs.
-
-    Attributes:
-        name: Among `network.named_modules()`.
-        height: Of its output, cells.
-        width: The same.
-    """
+class Layer(NamedTuple):
+    """The layer that Grad-CAM weighs, a named module, and the cells of its output."""
 
     name: str
     height: int
     width: int
 
 
-def rebuild(run: Any) -> tuple[nn.Module, str]:
+def rebuild(run: Run) -> tuple[nn.Module, str]:
     """Build a run's network again, with the weights that it was tested with.
-
-    Args:
-        run: A finished run.
 
     Returns:
         The network in eval mode, float32 on the CPU, none of its parameters
@@ -44,7 +33,8 @@ def rebuild(run: Any) -> tuple[nn.Module, str]:
         StoreError: The weights are damaged or gone, or are another network's.
     """
     config, data = run.config, run.data
-    with _untouched_dice():
+    # A new network draws its weights: the caller's random numbers stay as they are.
+    with torch.random.fork_rng(devices=[]):
         network, head = models.build(
             config.model,
             NO_WEIGHTS,
@@ -69,21 +59,8 @@ def rebuild(run: Any) -> tuple[nn.Module, str]:
     return network.eval().requires_grad_(False), head
 
 
-def _untouched_dice() -> AbstractContextManager[None]:
-    """Keep torch's random numbers as they are while a network draws its own."""
-    return torch.random.fork_rng(devices=[])
-
-
-def normalised(pixels: np.ndarray, run: Any) -> Tensor:
-    """Bring images to what the run's network expects.
-
-    Args:
-        pixels: (N, H, W, C), uint8.
-        run: The run.
-
-    Returns:
-        (N, C, H, W), float32.
-    """
+def normalised(pixels: np.ndarray, run: Run) -> Tensor:
+    """Bring images, (N, H, W, C) of uint8, to (N, C, H, W) as the network expects."""
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
     mean, std = (
         torch.tensor(run.record["input"][key]).view(1, -1, 1, 1)
@@ -108,29 +85,24 @@ def last_convolution(network: nn.Module, head: str, images: Tensor) -> Layer | N
     Returns:
         The layer, or None where the network has none.
     """
+    names = {module: name for name, module in network.named_modules()}
     sizes: dict[str, tuple[int, int]] = {}
     order: list[str] = []
-    hooks = []
 
-    def remember(name: str, module: nn.Module) -> Any:
-        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            sizes.pop(name, None)
-            if isinstance(output, Tensor) and output.ndim == 4:
-                sizes[name] = (output.shape[2], output.shape[3])
-                if isinstance(module, nn.Conv2d) and not _cuts_patches(module):
-                    order.append(name)
+    def remember(module: nn.Module, inputs: Any, output: Any) -> None:
+        name = names.get(module, "")
+        sizes.pop(name, None)
+        if isinstance(output, Tensor) and output.ndim == 4:
+            sizes[name] = (output.shape[2], output.shape[3])
+            if isinstance(module, nn.Conv2d) and not _cuts_patches(module):
+                order.append(name)
 
-        return module.register_forward_hook(hook)
-
-    for name, module in network.named_modules():
-        if name:
-            hooks.append(remember(name, module))
+    hook = register_module_forward_hook(remember)
     try:
         with torch.no_grad():
             network(images[:1])
     finally:
-        for hook in hooks:
-            hook.remove()
+        hook.remove()
     usable = [name for name in order if name != head and min(sizes[name]) > 1]
     if not usable:
         return None

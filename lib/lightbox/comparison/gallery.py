@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,81 +13,87 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from lightbox.base.errors import DataError
-from lightbox.comparison.reliability import seeing_words
-from lightbox.comparison.runs import check_same_data, finished_only
-from lightbox.display.names import literal, run_names, shortened
+from lightbox.base.words import _, joined, ngettext
+from lightbox.comparison.runs import Runs, finished_only
+from lightbox.data.dataset import Dataset
+from lightbox.display.names import literal, shortened
 from lightbox.display.outputs import Figure, Prose, escape_markdown
 from lightbox.display.style import POINTS, WIDTH, theme
-from lightbox.evaluation.metrics import best_run
+from lightbox.runs.store import Run
+from lightbox.settings.parameters import RunSettings
 
 COLUMNS = 4
 SHOWN = 8
 LARGEST = 256  # pixels of a tile's side; more, print does not show
 LINE = 72 * (WIDTH / COLUMNS - 0.04)  # points that a line below a tile may take
 BELOW = 0.78  # inches of the text below a tile
+GAP = 0.05  # inches between an image and what is shown of it below
 
 
 @finished_only
-def error_gallery(
-    section: Any,
-    runs: Sequence[Any],
-    *,
-    shown: int = SHOWN,
-    label: str = "fig-errors",
-) -> Figure | Prose:
+def error_gallery(section: Any, runs: Runs) -> Figure | Prose:
     """Show the most confident errors of the best run on the test images.
 
     Args:
         section: The section whose data the runs were made from.
-        runs: Finished runs, at least one; the one with the lowest NLL on val is
-            taken.
-        shown: How many images at most.
-        label: The figure's label.
+        runs: Finished runs; the one with the lowest NLL on val is taken.
 
     Returns:
         The images with file, patient, true class, answer and its probability; a
         sentence where there is no error.
 
     Raises:
-        DataError: If there is no run, or runs and section differ in their data.
+        DataError: There is no run, or runs and section differ in their data.
     """
-    check_same_data(runs)
-    terms, place = seeing_words(), best_run(runs)
-    run, name = runs[place], run_names(list(runs))[place]
+    run, name = best_named(runs)
     test = answers(run)
     errors = test[test["label"] != test["predicted"]]
     if not len(errors):
-        text = terms["no_errors"].format(run=escape_markdown(name), images=len(test))
-        return Prose(text)
-    chosen = errors.head(shown)
-    tiles = pixels_of(section.data, run, list(chosen["image"]))
-    with theme(*terms.values(), *chosen.drop(columns="sure").to_numpy().ravel()):
-        rows = math.ceil(len(chosen) / COLUMNS)
-        tile = WIDTH / COLUMNS - 0.06
-        height = rows * (tile + BELOW)
-        figure = Drawing(figsize=(WIDTH, height))
-        for k, (row, image) in enumerate(
-            zip(chosen.itertuples(index=False), tiles, strict=True)
-        ):
-            line, column = divmod(k, COLUMNS)
-            bottom = line * (tile + BELOW) + tile
-            axis = figure.add_axes(
-                (column / COLUMNS, 1 - bottom / height, tile / WIDTH, tile / height)
-            )
-            show(axis, image)
-            describe(axis, row, terms)
-        kind = "caption_gallery" + ("" if len(chosen) < len(errors) else "_all")
-        caption = terms[kind].format(
-            run=name, shown=len(chosen), errors=len(errors), images=len(test)
+        said = _(
+            "{run}, the run with the lowest NLL on val, made 0 errors on the "
+            "{images:,} test images: there is none to show."
         )
-        return Figure(figure, label, caption)
+        return Prose(said.format(run=escape_markdown(name), images=len(test)))
+    chosen = errors.head(SHOWN)
+    pixels = pixels_of(section.data, run, list(chosen["image"]))
+    caption = _caption(len(chosen), len(errors)).format(
+        run=name, shown=len(chosen), errors=len(errors), images=len(test)
+    )
+    with theme_of(chosen):
+        figure = drawn(chosen, [pixels], WIDTH / COLUMNS - 0.06)
+        return Figure(figure, "fig-errors", caption)
 
 
-def answers(run: Any) -> pd.DataFrame:
+def _caption(shown: int, errors: int) -> str:
+    """Say which errors are shown, and how an image is read."""
+    if shown < errors:
+        which = _(
+            "The {shown} most confident errors of {run} among its {errors} on the "
+            "{images:,} test images; the run is the one with the lowest NLL on val."
+        )
+    else:
+        which = ngettext(
+            "The only error of {run} on the {images:,} test images; the run is the one "
+            "with the lowest NLL on val.",
+            "All {errors} errors of {run} on the {images:,} test images, the most "
+            "confident first; the run is the one with the lowest NLL on val.",
+            errors,
+        )
+    how = _(
+        "Under each image: file, patient or slide, true class and answer, and the "
+        "probability p of the answer. Images are shown as the network sees them."
+    )
+    return joined([which, how])
+
+
+def best_named(runs: Runs) -> tuple[Run, str]:
+    """Give the run with the lowest NLL on val, and its name."""
+    named = zip(runs, runs.names, strict=True)
+    return next((run, name) for run, name in named if run is runs.best)
+
+
+def answers(run: Run) -> pd.DataFrame:
     """Give a run's test images, the surest answer first.
-
-    Args:
-        run: A finished run.
 
     Returns:
         Columns image, group, label, predicted, sure (the probability of the
@@ -102,19 +109,14 @@ def answers(run: Any) -> pd.DataFrame:
     )
 
 
-def pixels_of(dataset: Any, run: Any, images: list[str]) -> np.ndarray:
-    """Read images at the size that a run saw them.
-
-    Args:
-        dataset: The data that the run was made from.
-        run: The run.
-        images: Names, as in `dataset.table`.
+def pixels_of(dataset: Dataset, run: Run, images: list[str]) -> np.ndarray:
+    """Read images, by their names, at the size that a run saw them.
 
     Returns:
         (N, size, size, C), uint8, from the decoded cache.
 
     Raises:
-        DataError: If the run was made from other data, or an image is not in it.
+        DataError: The run was made from other data, or an image is not in it.
     """
     if dataset.fingerprint != run.data.fingerprint:
         raise DataError(
@@ -132,7 +134,7 @@ def pixels_of(dataset: Any, run: Any, images: list[str]) -> np.ndarray:
     return np.asarray(decoded[[places[name] for name in images]])
 
 
-def _filter(config: Any) -> str:
+def _filter(config: RunSettings) -> str:
     """Name the interpolation that training decoded with, as the weights have it."""
     from lightbox.networks.weights import preprocessing
 
@@ -142,13 +144,37 @@ def _filter(config: Any) -> str:
     return preprocessing(config.model, given, channels=3).interpolation
 
 
-def show(axis: Any, image: np.ndarray) -> None:
-    """Draw an image without a frame.
+def theme_of(chosen: pd.DataFrame) -> AbstractContextManager[None]:
+    """Set the look of a figure that holds what is written below images."""
+    names = chosen[["image", "group", "label", "predicted"]].to_numpy().ravel()
+    return theme(_("patient not known"), *names)
+
+
+def drawn(chosen: pd.DataFrame, rows: Sequence[np.ndarray], side: float) -> Drawing:
+    """Draw images, four beside each other, with what they are below them.
 
     Args:
-        axis: Where.
-        image: (H, W, C), uint8, one channel in grey.
+        chosen: Rows of `answers`, N of them.
+        rows: What is shown of each, one below the other, each (N, H, W, C) of
+            uint8, in grey if C is 1.
+        side: Of an image, inches.
     """
+    block = len(rows) * (side + GAP) - GAP + BELOW
+    height = math.ceil(len(chosen) / COLUMNS) * block
+    figure = Drawing(figsize=(WIDTH, height))
+    for k, row in enumerate(chosen.itertuples(index=False)):
+        line, column = divmod(k, COLUMNS)
+        for part, images in enumerate(rows):
+            bottom = line * block + (part + 1) * side + part * GAP
+            box = (column / COLUMNS, 1 - bottom / height, side / WIDTH, side / height)
+            axis = figure.add_axes(box)
+            _show(axis, images[k])
+        _describe(axis, row)
+    return figure
+
+
+def _show(axis: Any, image: np.ndarray) -> None:
+    """Draw an image without a frame."""
     grey = image.shape[-1] == 1
     # A number of pixels left out evenly: averaged ones are no longer the network's.
     step = math.ceil(image.shape[0] / LARGEST)
@@ -163,20 +189,16 @@ def show(axis: Any, image: np.ndarray) -> None:
     axis.set_axis_off()
 
 
-def describe(axis: Any, row: Any, terms: Any) -> None:
-    """Write below an image what it is and what was answered.
-
-    Args:
-        axis: The image's.
-        row: A row of `answers`.
-        terms: From `seeing_words`.
-    """
-    named = [("patient", row.group)] if row.group else []
-    named += [("is", row.label), ("said", row.predicted)]
-    lines = [_within("{name}", Path(row.image).stem)]
-    lines += [] if row.group else [terms["no_patient"]]
-    lines += [_within(terms[key], name) for key, name in named]
-    lines.append(probability(row.sure))
+def _describe(axis: Any, row: Any) -> None:
+    """Write below an image what it is and what was answered."""
+    group = _("patient {name}") if row.group else _("patient not known")
+    lines = [
+        _within("{name}", Path(row.image).stem),
+        _within(group, row.group),
+        _within(_("true: {name}"), row.label),
+        _within(_("said: {name}"), row.predicted),
+        probability(row.sure),
+    ]
     axis.text(
         0,
         -0.03,
@@ -194,19 +216,12 @@ def _within(pattern: str, name: str) -> str:
 
     def fits(shown: str) -> bool:
         line = literal(pattern.format(name=shown))
-        width, _, _ = text_to_path.get_text_width_height_descent(line, font, False)
+        width, *_rest = text_to_path.get_text_width_height_descent(line, font, False)
         return width <= LINE
 
     return literal(pattern.format(name=shortened(name, fits)))
 
 
 def probability(value: float) -> str:
-    """Write a probability with three digits, and never as a certainty.
-
-    Args:
-        value: In [0, 1].
-
-    Returns:
-        Such as `p = 0.987`; `p > 0.999` where rounding would say 1.
-    """
+    """Write a probability, `p = 0.987`, and never as a certainty: `p > 0.999`."""
     return "p > 0.999" if value > 0.9995 else f"p = {value:.3f}"

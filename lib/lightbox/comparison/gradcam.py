@@ -1,60 +1,57 @@
 """Grad-CAM: where the best network looked on test images."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure as Drawing
 
-from lightbox.comparison.gallery import BELOW, answers, describe, pixels_of, show
-from lightbox.comparison.reliability import seeing_words
-from lightbox.comparison.runs import check_same_data, finished_only
-from lightbox.display.names import run_names
+from lightbox.base.words import _, joined, ngettext
+from lightbox.comparison.gallery import (
+    BELOW,
+    COLUMNS,
+    GAP,
+    answers,
+    best_named,
+    drawn,
+    pixels_of,
+    theme_of,
+)
+from lightbox.comparison.runs import Runs, finished_only
 from lightbox.display.outputs import Callout, Figure, escape_markdown
-from lightbox.display.style import MAX_HEIGHT, WIDTH, theme
-from lightbox.evaluation.metrics import best_run
+from lightbox.display.style import MAX_HEIGHT, WIDTH
 
-COLUMNS = 4
+if TYPE_CHECKING:
+    from lightbox.comparison.attribution import Layer
+
 ERRORS = 4
 MOST_CLASSES = 8
 FEW = 16  # cells of a map, that of a usual network at 128 pixels
-GAP = 0.05  # inches between an image and its map
 OPACITY = 0.5  # of the map over the image
 COLORS = "inferno"
 
 
 @finished_only
-def grad_cam(
-    section: Any,
-    runs: Sequence[Any],
-    *,
-    label: str = "fig-gradcam",
-) -> Figure | Callout:
+def grad_cam(section: Any, runs: Runs) -> Figure | Callout:
     """Show where the best run's network looked: right answers, then errors.
 
     Args:
         section: The section whose data the runs were made from.
-        runs: Finished runs, at least one; the one with the lowest NLL on val is
-            taken.
-        label: The figure's label.
+        runs: Finished runs; the one with the lowest NLL on val is taken.
 
     Returns:
         Each image above its map for the class that was answered; a remark where
         the network has no convolution with maps to weigh.
 
     Raises:
-        DataError: If there is no run, or runs and section differ in their data.
+        DataError: There is no run, or runs and section differ in their data.
         StoreError: The run's weights are not in its folder.
     """
     # torch and captum take seconds to import, and only this figure needs them.
     from lightbox.comparison import attribution
 
-    check_same_data(runs)
-    terms, place = seeing_words(), best_run(runs)
-    run, name = runs[place], run_names(list(runs))[place]
+    run, name = best_named(runs)
     classes = list(run.data.classes)
     chosen, errors = choose(answers(run), classes)
     pixels = pixels_of(section.data, run, list(chosen["image"]))
@@ -62,23 +59,76 @@ def grad_cam(
     images = attribution.normalised(pixels, run)
     layer = attribution.last_convolution(network, head, images)
     if layer is None:
-        return Callout(terms["no_convolution"].format(run=escape_markdown(name)))
+        said = _(
+            "Grad-CAM is not drawn for {run}, the run with the lowest NLL on val: it "
+            "weighs the maps of a convolution, and this network has none beside the "
+            "one that cuts the image into patches."
+        )
+        return Callout(said.format(run=escape_markdown(name)))
     targets = [classes.index(answer) for answer in chosen["predicted"]]
     maps = attribution.class_maps(network, layer.name, images, targets)
+    caption = _caption(name, layer, errors, maps)
+    rows = math.ceil(len(chosen) / COLUMNS)
+    side = min(WIDTH / COLUMNS - 0.3, (MAX_HEIGHT / rows - BELOW - GAP) / 2)
+    overlays = np.stack([overlay(*each) for each in zip(pixels, maps, strict=True)])
+    with theme_of(chosen):
+        figure = drawn(chosen, [pixels, overlays], side)
+        return Figure(figure, "fig-gradcam", caption)
+
+
+def _caption(name: str, layer: "Layer", errors: int, maps: np.ndarray) -> str:
+    """Say what is shown, at which layer, and what it does not tell."""
     empty = int((maps.max(axis=(1, 2)) <= 0).sum())
-    caption = terms["caption_gradcam"].format(
+    few = layer.height * layer.width < FEW
+    said = [
+        _(
+            "Grad-CAM of {run}, the run with the lowest NLL on val, at layer {layer}: "
+            "each test image, and beneath it where the layer's features spoke for the "
+            "class that was answered. The layer sees {height} × {width} cells, "
+            "enlarged here."
+        ),
+        _("So few cells hardly place anything; larger images have more.")
+        if few
+        else "",
+        ngettext(
+            "Shown are the most confident right answers of each class and the {errors} "
+            "most confident error.",
+            "Shown are the most confident right answers of each class and the {errors} "
+            "most confident errors.",
+            errors,
+        )
+        if errors
+        else _(
+            "Shown are the most confident right answers of each class; there are no "
+            "errors."
+        ),
+        _(
+            "Every map is scaled to its own maximum, so that the colours of two images "
+            "do not compare."
+        ),
+        ngettext(
+            "{empty} of the {total} maps is empty: no feature of the layer spoke for "
+            "that answer.",
+            "{empty} of the {total} maps are empty: no feature of the layer spoke for "
+            "that answer.",
+            empty,
+        )
+        if empty
+        else "",
+        _(
+            "A map says where a network looked, not why, and not whether it was right "
+            "to."
+        ),
+    ]
+    return joined(said).format(
         run=name,
         layer=layer.name,
         height=layer.height,
         width=layer.width,
-        coarse=terms["gradcam_coarse"] if layer.height * layer.width < FEW else "",
-        chosen=_chosen(terms, errors),
-        empty=terms["gradcam_empty"].format(count=empty, total=len(maps))
-        if empty
-        else "",
+        errors=errors,
+        empty=empty,
+        total=len(maps),
     )
-    with theme(*terms.values(), *chosen.drop(columns="sure").to_numpy().ravel()):
-        return Figure(_draw(chosen, pixels, maps, terms), label, caption)
 
 
 def choose(test: pd.DataFrame, classes: list[str]) -> tuple[pd.DataFrame, int]:
@@ -107,14 +157,14 @@ def choose(test: pd.DataFrame, classes: list[str]) -> tuple[pd.DataFrame, int]:
 
 
 def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Lay a map over an image.
+    """Lay a map over an image, which stays grey where the map is empty.
 
     Args:
         image: (H, W, C), uint8, 1 or 3 channels.
         heat: (H, W), at least 0; scaled to its own maximum.
 
     Returns:
-        (H, W, 3), uint8; the image in grey where the map is empty.
+        (H, W, 3), uint8.
     """
     grey = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
     top = float(heat.max())
@@ -122,31 +172,3 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
         return grey.astype(np.uint8)
     colors = 255 * mpl.colormaps[COLORS](heat / top)[..., :3]
     return ((1 - OPACITY) * grey + OPACITY * colors).astype(np.uint8)
-
-
-def _draw(
-    chosen: pd.DataFrame, pixels: np.ndarray, maps: np.ndarray, terms: Any
-) -> Drawing:
-    """Draw the pairs, four beside each other."""
-    rows = math.ceil(len(chosen) / COLUMNS)
-    side = min(WIDTH / COLUMNS - 0.3, (MAX_HEIGHT / rows - BELOW - GAP) / 2)
-    block = 2 * side + GAP + BELOW
-    height = rows * block
-    figure = Drawing(figsize=(WIDTH, height))
-    for k, row in enumerate(chosen.itertuples(index=False)):
-        line, column = divmod(k, COLUMNS)
-        shown = (pixels[k], overlay(pixels[k], maps[k]))
-        for part, image in enumerate(shown):
-            bottom = line * block + (part + 1) * side + part * GAP
-            box = (column / COLUMNS, 1 - bottom / height, side / WIDTH, side / height)
-            axis = figure.add_axes(box)
-            show(axis, image)
-        describe(axis, row, terms)
-    return figure
-
-
-def _chosen(terms: Any, errors: int) -> str:
-    """Say which images are shown."""
-    if not errors:
-        return terms["gradcam_right"] + terms["gradcam_no_wrong"]
-    return terms["gradcam_right"] + terms["gradcam_wrong"].format(count=errors)

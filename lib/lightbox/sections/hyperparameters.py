@@ -238,7 +238,7 @@ def _bounded(pvalues: list[float], *, above: bool) -> str:
 @finished_only
 def grid_conclusion(runs: Runs) -> Prose:
     """Write the conclusion of a grid: the choice, the majority answer, the limits."""
-    found = [choice(runs), against_majority(runs, runs.names, runs.names), limits(runs)]
+    found = [choice(runs), against_majority(runs, runs.names), limits(runs)]
     return Prose("\n\n".join(finding.text for finding in found))
 
 

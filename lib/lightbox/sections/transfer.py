@@ -156,9 +156,9 @@ def conclude(runs: Sequence[Run]) -> list[Finding]:
     pairs, names = compare_strategies(runs), runs.names
     found: list[Finding | None] = [
         *(difference(runs, pair, len(pairs)) for pair in pairs),
-        against_majority(runs, names, names),
+        against_majority(runs, names),
         *(cost(runs, pair) for pair in pairs),
-        *(agreement(run, name, name) for run, name in zip(runs, names, strict=True)),
+        *(agreement(runs, *each) for each in zip(runs, names, strict=True)),
         random_features(runs),
         limits(runs),
     ]

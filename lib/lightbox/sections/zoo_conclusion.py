@@ -7,7 +7,7 @@ import pandas as pd
 
 from lightbox.base.words import language, said_in
 from lightbox.comparison.conclusions import against_majority, limits
-from lightbox.comparison.runs import unless_all_diverged
+from lightbox.comparison.runs import as_runs, unless_all_diverged
 from lightbox.display.outputs import Prose
 from lightbox.display.sentences import Finding, interval, p_text, percent, plural
 from lightbox.evaluation.predictions import patients, right
@@ -114,7 +114,7 @@ def zoo_conclusion(runs: Sequence[Any], *, shallow_below: int = 30) -> Prose:
             best(kept, table, tied, *labels),
             value(table, tied, *labels),
             by_depth(table, shallow_below),
-            against_majority(kept, *labels),
+            against_majority(as_runs(kept), labels[language() == "zh"]),
             transformers(kept, table, *labels),
         ]
     found += [diverged(runs), limits(runs) if whole else None]
