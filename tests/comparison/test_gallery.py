@@ -90,6 +90,12 @@ def test_no_error_gets_a_sentence(language, text):
     assert text in answer.markdown
 
 
+@pytest.mark.parametrize(("wrong", "text"), [(1, "The only error of"), (3, "All 3")])
+def test_the_caption_counts_what_is_shown(wrong, text):
+    run = make_run(right=np.arange(30) >= wrong, num_test=30)
+    assert error_gallery(section_of(run), [run]).caption.startswith(text)
+
+
 @pytest.mark.filterwarnings("error:Glyph")
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_names_of_files_cannot_break_the_figure(drawn, language):

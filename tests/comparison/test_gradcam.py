@@ -88,6 +88,9 @@ def test_a_single_output_speaks_against_the_first_class():
         ("densenet121", 64, ("features", 2, 2)),
         ("conv_model", 64, ("features.6", 16, 16)),
         ("vit_s2_patch10", 40, None),
+        # Transformers with convolutions, and one whose only one cuts patches.
+        ("maxvit_t", 224, ("blocks.3", 7, 7)),
+        ("swin_t", 64, None),
     ],
 )
 def test_the_last_convolution_is_found(model, size, layer):

@@ -30,10 +30,10 @@ def against_majority(runs: Runs, names: list[str]) -> Finding:
     said = [
         _(
             "Always answering {answer}, the most frequent class of train, is right on "
-            "{correct} of {images} test images ({accuracy:.1f} %)."
+            "{right} of {images} test images ({accuracy:.1f} %)."
         ).format(
             answer=escape_markdown(answer),
-            correct=base.num_correct,
+            right=base.num_correct,
             images=base.num_images,
             accuracy=100 * base["accuracy"],
         )
@@ -44,14 +44,14 @@ def against_majority(runs: Runs, names: list[str]) -> Finding:
         # The value nearest to the threshold bounds the group.
         values = [adjusted[k] for k in places]
         bound, sign = (min(values), "≥") if kind == "like" else (max(values), "≤")
-        test = _("{standing} (exact McNemar, Holm-adjusted p {sign} {p:.3f}): {names}.")
-        listed = pgettext("list", ", ").join(names[k] for k in places)
         said.append(
-            test.format(
+            _(
+                "{standing} (exact McNemar, Holm-adjusted p {sign} {p:.3f}): {names}."
+            ).format(
                 standing=_standing(kind, len(places), len(runs)),
                 sign=sign,
                 p=max(bound, 0.001),
-                names=listed,
+                names=pgettext("list", ", ").join(names[k] for k in places),
             )
         )
     evidence = {"accuracy": base["accuracy"], "p_holm": adjusted, **groups}
@@ -60,20 +60,19 @@ def against_majority(runs: Runs, names: list[str]) -> Finding:
 
 def _standing(kind: str, count: int, total: int) -> str:
     """Say how many runs stand above, below or beside the baseline."""
-    clauses = {
-        "above": ngettext(
-            "{count} of {runs} is above it", "{count} of {runs} are above it", count
-        ),
-        "like": ngettext(
-            "{count} of {runs} is not distinguishable from it",
-            "{count} of {runs} are not distinguishable from it",
-            count,
-        ),
-        "below": ngettext(
-            "{count} of {runs} is below it", "{count} of {runs} are below it", count
-        ),
-    }
+    above = ngettext(
+        "{count} of {runs} is above it", "{count} of {runs} are above it", count
+    )
+    like = ngettext(
+        "{count} of {runs} is not distinguishable from it",
+        "{count} of {runs} are not distinguishable from it",
+        count,
+    )
+    below = ngettext(
+        "{count} of {runs} is below it", "{count} of {runs} are below it", count
+    )
     runs = ngettext("{count:,} run", "{count:,} runs", total).format(count=total)
+    clauses = {"above": above, "like": like, "below": below}
     return clauses[kind].format(count=count, runs=runs)
 
 
@@ -84,18 +83,14 @@ def agreement(runs: Runs, run: Run, name: str) -> Finding | None:
         return None
     gap = np.round(100 * (test["accuracy"] - val["accuracy"]), 1) + 0.0
     apart = val.low > test.high or test.low > val.high
-    if apart:
-        said = _(
-            "{name}: val {val:.1f} % ({val_range}), test {test:.1f} % ({test_range}), "
-            "{gap} points; the two 95 % intervals do not overlap."
-        )
-    else:
-        said = _(
-            "{name}: val {val:.1f} % ({val_range}), test {test:.1f} % ({test_range}), "
-            "{gap} points; the two 95 % intervals overlap."
-        )
-    said = said.format(
+    overlap = _("the two 95 % intervals overlap")
+    no_overlap = _("the two 95 % intervals do not overlap")
+    said = _(
+        "{name}: val {val:.1f} % ({val_range}), test {test:.1f} % ({test_range}), "
+        "{gap} points; {intervals}."
+    ).format(
         name=name,
+        intervals=no_overlap if apart else overlap,
         val=100 * val["accuracy"],
         val_range=interval(val.low, val.high),
         test=100 * test["accuracy"],
@@ -130,25 +125,28 @@ def limits(runs: Sequence[Run]) -> Finding:
     seeds = sorted({run.config.seed for run in runs})
     codes = patients(runs[0])
     images, groups = len(codes), len(set(codes))
-    said = ngettext(
+    where = ngettext(
         "This is {count:,} seed ({seeds}) on 1 test set of {images:,} images.",
         "These are {count:,} seeds ({seeds}) on 1 test set of {images:,} images.",
         len(seeds),
     )
-    listed = pgettext("list", ", ").join(map(str, seeds))
-    parts = [said.format(count=len(seeds), seeds=listed, images=images)]
-    if len(seeds) < SEEDS_FOR_A_METHOD:
-        said = _(
-            "Another seed would move every number, so that a claim about a method "
-            "needs {count} seeds or more."
-        )
-        parts.append(said.format(count=SEEDS_FOR_A_METHOD))
-    if 0 < groups < images:
-        said = _(
-            "The images come from {groups:,} patients or slides: the tests between "
-            "runs and the bootstrap intervals go by those, while Wilson intervals "
-            "count {images:,} independent images and are too narrow."
-        )
-        parts.append(said.format(groups=groups, images=images))
+    few = _(
+        "Another seed would move every number, so that a claim about a method needs "
+        "{needed} seeds or more."
+    )
+    grouped = _(
+        "The images come from {groups:,} patients or slides: the tests between runs "
+        "and the bootstrap intervals go by those, while Wilson intervals count "
+        "{images:,} independent images and are too narrow."
+    )
+    few = few if len(seeds) < SEEDS_FOR_A_METHOD else ""
+    grouped = grouped if 0 < groups < images else ""
+    text = joined([where, few, grouped]).format(
+        count=len(seeds),
+        seeds=pgettext("list", ", ").join(map(str, seeds)),
+        images=images,
+        needed=SEEDS_FOR_A_METHOD,
+        groups=groups,
+    )
     evidence = {"seeds": seeds, "images": images, "groups": groups}
-    return Finding("limits", joined(parts), evidence)
+    return Finding("limits", text, evidence)

@@ -20,10 +20,10 @@ from lightbox.display.names import literal, shortened
 from lightbox.display.outputs import Figure, Prose, escape_markdown
 from lightbox.display.style import POINTS, WIDTH, theme
 from lightbox.runs.store import Run
-from lightbox.settings.parameters import RunSettings
 
 COLUMNS = 4
 SHOWN = 8
+SHOWN_BELOW = ["image", "group", "label", "predicted"]
 LARGEST = 256  # pixels of a tile's side; more, print does not show
 LINE = 72 * (WIDTH / COLUMNS - 0.04)  # points that a line below a tile may take
 BELOW = 0.78  # inches of the text below a tile
@@ -96,58 +96,44 @@ def answers(run: Run) -> pd.DataFrame:
     """Give a run's test images, the surest answer first.
 
     Returns:
-        Columns image, group, label, predicted, sure (the probability of the
-        answer, in [0, 1]).
+        `SHOWN_BELOW` and sure, the probability of the answer in [0, 1].
     """
     test = run.predictions[run.predictions["split"] == "test"]
-    columns = [test[f"prob_{name}"] for name in run.data.classes]
-    test = test[["image", "group", "label", "predicted"]].assign(
-        sure=np.max(columns, axis=0)
-    )
-    return test.sort_values(
-        ["sure", "image"], ascending=[False, True], kind="stable", ignore_index=True
+    sure = test[[f"prob_{name}" for name in run.data.classes]].max(axis=1)
+    return (
+        test[SHOWN_BELOW]
+        .assign(sure=sure)
+        .sort_values(
+            ["sure", "image"], ascending=[False, True], kind="stable", ignore_index=True
+        )
     )
 
 
 def pixels_of(dataset: Dataset, run: Run, images: list[str]) -> np.ndarray:
-    """Read images, by their names, at the size that a run saw them.
-
-    Returns:
-        (N, size, size, C), uint8, from the decoded cache.
+    """Read images, by their names, as a run saw them: (N, size, size, C), uint8.
 
     Raises:
-        DataError: The run was made from other data, or an image is not in it.
+        DataError: The run was made from other data.
     """
     if dataset.fingerprint != run.data.fingerprint:
         raise DataError(
             f"run {run.id} was made from other images or another split than this "
             "section's; train it here, or open the data that it was made from"
         )
-    places = {name: row for row, name in enumerate(dataset.table["image"])}
-    missing = [name for name in images if name not in places]
-    if missing:
-        raise DataError(
-            f"image {missing[0]!r} of run {run.id} is not in the data set; run again"
-        )
-    config = run.config
-    decoded = dataset.pixels(config.image_size, config.resize, _filter(config))
-    return np.asarray(decoded[[places[name] for name in images]])
-
-
-def _filter(config: RunSettings) -> str:
-    """Name the interpolation that training decoded with, as the weights have it."""
+    # torch takes seconds to import, and only these figures need it.
     from lightbox.networks.weights import preprocessing
 
+    config = run.config
     # A weights file is recorded with its hash, and its network's own preset holds.
-    weights = config.weights.partition("@sha256:")
-    given = "DEFAULT" if weights[1] else weights[0]
-    return preprocessing(config.model, given, channels=3).interpolation
+    weights = "DEFAULT" if "@sha256:" in config.weights else config.weights
+    filter_ = preprocessing(config.model, weights, channels=3).interpolation
+    decoded = dataset.pixels(config.image_size, config.resize, filter_)
+    return np.asarray(decoded[pd.Index(dataset.table["image"]).get_indexer(images)])
 
 
 def theme_of(chosen: pd.DataFrame) -> AbstractContextManager[None]:
     """Set the look of a figure that holds what is written below images."""
-    names = chosen[["image", "group", "label", "predicted"]].to_numpy().ravel()
-    return theme(_("patient not known"), *names)
+    return theme(_("patient not known"), *chosen[SHOWN_BELOW].to_numpy().ravel())
 
 
 def drawn(chosen: pd.DataFrame, rows: Sequence[np.ndarray], side: float) -> Drawing:

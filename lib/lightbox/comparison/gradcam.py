@@ -79,56 +79,42 @@ def grad_cam(section: Any, runs: Runs) -> Figure | Callout:
 def _caption(name: str, layer: "Layer", errors: int, maps: np.ndarray) -> str:
     """Say what is shown, at which layer, and what it does not tell."""
     empty = int((maps.max(axis=(1, 2)) <= 0).sum())
-    few = layer.height * layer.width < FEW
-    said = [
-        _(
-            "Grad-CAM of {run}, the run with the lowest NLL on val, at layer {layer}: "
-            "each test image, and beneath it where the layer's features spoke for the "
-            "class that was answered. The layer sees {height} × {width} cells, "
-            "enlarged here."
-        ),
-        _("So few cells hardly place anything; larger images have more.")
-        if few
-        else "",
-        ngettext(
-            "Shown are the most confident right answers of each class and the {errors} "
-            "most confident error.",
-            "Shown are the most confident right answers of each class and the {errors} "
-            "most confident errors.",
-            errors,
-        )
-        if errors
-        else _(
-            "Shown are the most confident right answers of each class; there are no "
-            "errors."
-        ),
-        _(
-            "Every map is scaled to its own maximum, so that the colours of two images "
-            "do not compare."
-        ),
-        ngettext(
-            "{empty} of the {total} maps is empty: no feature of the layer spoke for "
-            "that answer.",
-            "{empty} of the {total} maps are empty: no feature of the layer spoke for "
-            "that answer.",
-            empty,
-        )
-        if empty
-        else "",
-        _(
-            "A map says where a network looked, not why, and not whether it was right "
-            "to."
-        ),
-    ]
-    return joined(said).format(
-        run=name,
-        layer=layer.name,
-        height=layer.height,
-        width=layer.width,
-        errors=errors,
-        empty=empty,
-        total=len(maps),
+    what = _(
+        "Grad-CAM of {run}, the run with the lowest NLL on val, at layer {layer}: each "
+        "test image, and beneath it where the layer's features spoke for the class "
+        "that was answered. The layer sees {height} × {width} cells, enlarged here."
     )
+    coarse = _("So few cells hardly place anything; larger images have more.")
+    right = _(
+        "Shown are the most confident right answers of each class; there are no errors."
+    )
+    both = ngettext(
+        "Shown are the most confident right answers of each class and the {errors} "
+        "most confident error.",
+        "Shown are the most confident right answers of each class and the {errors} "
+        "most confident errors.",
+        errors,
+    )
+    scale = _(
+        "Every map is scaled to its own maximum, so that the colours of two images do "
+        "not compare."
+    )
+    blank = ngettext(
+        "{empty} of the {total} maps is empty: no feature of the layer spoke for that "
+        "answer.",
+        "{empty} of the {total} maps are empty: no feature of the layer spoke for that "
+        "answer.",
+        empty,
+    )
+    limit = _(
+        "A map says where a network looked, not why, and not whether it was right to."
+    )
+    coarse = coarse if layer.height * layer.width < FEW else ""
+    shown = both if errors else right
+    said = [what, coarse, shown, scale, blank if empty else "", limit]
+    counts = {"errors": errors, "empty": empty, "total": len(maps)}
+    size = {"height": layer.height, "width": layer.width}
+    return joined(said).format(run=name, layer=layer.name, **size, **counts)
 
 
 def choose(test: pd.DataFrame, classes: list[str]) -> tuple[pd.DataFrame, int]:
