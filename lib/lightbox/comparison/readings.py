@@ -270,7 +270,9 @@ def readings(runs: Runs) -> Prose:
     """
     runs = as_runs(runs)
     bullets = [
-        f"- {heading(name)}{joined(list(read_curves(run).values()))}"
+        _("- **{run}.** {said}").format(
+            run=name, said=joined(list(read_curves(run).values()))
+        )
         for run, name in zip(runs, runs.names, strict=True)
     ]
     return Prose("\n".join(bullets))
