@@ -17,11 +17,6 @@ NO_WEIGHTS = "none"
 SEEDS_FOR_A_METHOD = 3  # Bouthillier et al. 2021, arXiv 2103.03098
 
 
-def heading(text: str) -> str:
-    """Open a paragraph. CommonMark ends no bold between a full-width mark and text."""
-    return _("**{heading}.** ").format(heading=text)
-
-
 def against_majority(runs: Runs, names: list[str]) -> Finding:
     """Compare every run with the majority-class baseline, which looks at no image."""
     answer, base = majority_answer(runs[0]), runs.majority

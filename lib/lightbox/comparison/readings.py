@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from lightbox.base.words import _, joined, ngettext
-from lightbox.comparison.conclusions import heading
 from lightbox.comparison.runs import Runs, as_runs
 from lightbox.data.inspection import WIDEST, interval_width
 from lightbox.display.outputs import Prose, escape_markdown
@@ -271,7 +270,9 @@ def readings(runs: Runs) -> Prose:
     """
     runs = as_runs(runs)
     bullets = [
-        f"- {heading(name)}{joined(list(read_curves(run).values()))}"
+        _("- **{run}.** {said}").format(
+            run=name, said=joined(list(read_curves(run).values()))
+        )
         for run, name in zip(runs, runs.names, strict=True)
     ]
     return Prose("\n".join(bullets))
