@@ -11,6 +11,7 @@ from PIL import Image
 
 import lightbox as lb
 from lightbox.base.errors import LightboxError
+from lightbox.base.words import said_in
 from lightbox.data import dataset
 from lightbox.evaluation.metrics import score_run
 from lightbox.runs import plan
@@ -66,7 +67,7 @@ def shown(made):
             lb.conclusion,
             lb.yardstick,
         ):
-            display(made, language)._repr_mimebundle_()
+            said_in(language, display, made)._repr_mimebundle_()
 
 
 LACKS = "split has no usable image of b: every class must be in every split"

@@ -10,6 +10,7 @@ from example_runs import changed, make_run
 
 from lightbox.base.errors import DataError
 from lightbox.base.words import said_in
+from lightbox.comparison.runs import Runs
 from lightbox.evaluation.calibration import ece
 from lightbox.evaluation.metrics import score_run
 from lightbox.evaluation.pairs import nll_difference
@@ -188,7 +189,7 @@ def test_many_classes_have_no_threshold():
     assert "Threshold" not in table.frame.columns
     assert list(table.frame.columns) == ["Loss", *classes, "Accuracy, %"]
     assert "no single threshold" in table.caption
-    assert control(compare_losses(runs)) is None
+    assert control(Runs(runs), compare_losses(runs)) == ""
     assert "Without retraining" not in focal_conclusion(runs).markdown
 
 
@@ -287,13 +288,13 @@ def test_balanced_classes_are_called_balanced():
 @pytest.mark.parametrize(
     ("counts", "name"),
     [
-        ((60, 40), "balanced"),
-        ((61, 40), "mild"),
-        ((80, 20), "mild"),
-        ((81, 20), "moderate"),
-        ((99, 1), "moderate"),
-        ((100, 1), "extreme"),
-        ((5, 0), "extreme"),
+        ((60, 40), "balanced, or nearly so"),
+        ((61, 40), "mildly imbalanced"),
+        ((80, 20), "mildly imbalanced"),
+        ((81, 20), "moderately imbalanced"),
+        ((99, 1), "moderately imbalanced"),
+        ((100, 1), "extremely imbalanced"),
+        ((5, 0), "extremely imbalanced"),
     ],
 )
 def test_grades(counts, name):

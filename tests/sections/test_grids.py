@@ -10,6 +10,7 @@ from example_runs import changed, make_history, make_run
 
 from lightbox.base.errors import DataError
 from lightbox.base.words import said_in
+from lightbox.comparison.runs import Runs
 from lightbox.display import outputs
 from lightbox.display.outputs import Figure, Prose
 from lightbox.sections.hyperparameters import (
@@ -85,13 +86,15 @@ def test_training_table_shows_what_a_set_stands_for():
 
 def test_a_diverged_run_keeps_no_epoch():
     lost = make_run(history=history(0.5), seed=1)
-    lost = changed(lost, result={"diverged": True, "best_epoch": 0})
+    result = {"diverged": True, "best_epoch": 0, "stopped": "divergence"}
+    lost = changed(lost, result=result)
     assert math.isnan(kept_val_accuracy(lost))
     frame = training_table([make_run(), lost]).frame
     assert frame["Stopped by"].tolist() == ["early stopping", "diverged"]
     assert frame["Best-epoch val acc., %"].iloc[1] == "–"
-    assert chosen_by_val([lost, make_run()]) == 1
-    assert "diverged" in grid_conclusion([make_run(), lost]).markdown
+    said = grid_conclusion([make_run(), lost]).markdown
+    assert "Of 1 run, val accuracy chose" in said
+    assert "diverged" in said
 
 
 def test_epoch_table_prints_every_epoch_and_marks_the_kept_one():
@@ -111,12 +114,12 @@ def test_epoch_table_prints_every_epoch_and_marks_the_kept_one():
 
 
 def test_settings_that_vary_together_are_one_axis():
-    titles = [axis.title for axis in axes_of(sets())]
+    titles = [axis.name for axis in axes_of(Runs(sets()))]
     assert titles == ["Model", "Set"]
     unnamed = [changed(run, config={"name": ""}) for run in sets()]
-    joined = axes_of(unnamed)[1]
-    assert joined.title == "Learning rate, Batch, Epochs"
-    assert joined.levels == ["0.0001, 32, 10", "0.001, 64, 15"]
+    joined = axes_of(Runs(unnamed))[1]
+    assert joined.name == "Learning rate, Batch, Epochs"
+    assert joined.tolist() == ["0.0001, 32, 10", "0.001, 64, 15"] * 2
 
 
 def test_the_map_has_the_two_that_vary_most(drawn):
@@ -130,8 +133,8 @@ def test_the_map_has_the_two_that_vary_most(drawn):
             ("vgg19", "adam", 64, 0.60),
         ]
     ]
-    one, two = grid_axes(runs)
-    assert (one.title, two.title) == ("Model", "Optimizer")
+    one, two = grid_axes(Runs(runs))
+    assert (one.name, two.name) == ("Model", "Optimizer")
     figure = grid_map(runs)
     numbers = [text.get_text() for text in drawn[0].axes[0].texts]
     # The two of AlexNet under Adam are averaged; what was not run has no number.
@@ -149,7 +152,7 @@ def test_no_map_without_two_settings_that_vary_independently():
     bound = [
         make_run(m, optimizer=o) for m, o in (("alexnet", "sgd"), ("vgg19", "adam"))
     ]
-    assert grid_axes(bound) is None
+    assert grid_axes(Runs(bound)) is None
 
 
 def test_steepest_descent_of_a_known_curve():
@@ -219,15 +222,19 @@ def test_val_chooses_and_test_confirms_or_ties():
             (1, 2, 3), hits.items(), (0.9, 0.8, 0.7), strict=True
         )
     ]
-    found = choice(runs)
+    found = choice(Runs(runs))
     assert found.evidence["chosen"] == 0
     # 2 discordant images of one patient: p = 1; 50 of 25, all one way: p < 0.001.
-    assert found.evidence["tied"] == [1]
-    assert found.evidence["better"] == [2]
-    assert found.evidence["p_holm"][1] == pytest.approx(1)
-    assert "250 of 300 images" in found.text_en
-    assert "It is tied with" in found.text_en
-    assert "平手" in found.text_zh
+    pairs = found.evidence["pairs"]
+    assert [pair.base for pair in pairs] == [runs[0]] * 2
+    assert [pair.other for pair in pairs] == runs[1:]
+    assert [pair.verdict for pair in pairs] == ["tied", "worse"]
+    assert pairs[0].adjusted == pytest.approx(1)
+    assert "250 of 300 images" in found.text
+    names = "ResNet-18 · fine-tuning · "
+    assert f"It is better than {names}c (" in found.text
+    assert f"It is tied with {names}b (" in found.text
+    assert "平手" in said_in("zh", choice, Runs(runs)).text
     assert "This is 1 seed" in grid_conclusion(runs).markdown
 
 
@@ -236,7 +243,7 @@ def test_of_equal_val_accuracies_the_likelier_predictions_win():
     val = runs[0].predictions["split"] == "val"
     for name in ("NORMAL", "PNEUMONIA"):
         runs[0].predictions.loc[val, f"prob_{name}"] = 0.5
-    assert chosen_by_val(runs) == 1
+    assert chosen_by_val(Runs(runs)) == 1
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,9 @@ def imbalance(dataset: Dataset) -> Prose:
         right=test[most],
         tested=test.sum(),
         accuracy=percent(test[most] / max(test.sum(), 1)),
-        weights=", ".join(f"{names[name]} {w:.2f}" for name, w in weights.items()),
+        weights=pgettext("list", ", ").join(
+            f"{names[name]} {weight:.2f}" for name, weight in weights.items()
+        ),
     )
     return Prose(text)
 

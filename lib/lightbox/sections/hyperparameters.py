@@ -223,7 +223,9 @@ def choice(runs: Runs) -> Finding:
         if group:
             p = _bounded(list(group.values()), above=verdict == "tied")
             told = mcnemar.format(p=p, pairs=len(pairs))
-            said.append(sentence.format(names=_("; ").join(group), test=told))
+            said.append(
+                sentence.format(names=pgettext("list", "; ").join(group), test=told)
+            )
     return Finding("choice", joined(said), {"chosen": chosen, "pairs": pairs})
 
 
@@ -299,7 +301,9 @@ def grid_map(runs: Runs) -> Figure | Prose:
             "No map is drawn: it needs two settings that vary independently, and these "
             "{runs} runs vary in {axes}."
         )
-        return Prose(said.format(runs=len(runs), axes=_("; ").join(titles)))
+        return Prose(
+            said.format(runs=len(runs), axes=pgettext("list", "; ").join(titles))
+        )
     rows, columns = chosen
     values = pd.Series([100 * kept_val_accuracy(run) for run in runs])
     cells = values.groupby([rows, columns])
@@ -403,7 +407,7 @@ def range_figure(tested: pd.DataFrame | None) -> Figure | Prose:
         axis.set_xscale("log")
         if highest > 0:
             axis.set_ylim(0, 1.05 * highest)
-        axis.set(xlabel=_("Learning rate (log scale)"), ylabel=_("Loss"))
+        axis.set(xlabel=_("Learning rate (log scale)"), ylabel=pgettext("axis", "Loss"))
         axis.legend()
         caption = _(
             "Learning-rate range test: the train loss of a batch while the rate rises "
