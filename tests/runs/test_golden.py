@@ -26,8 +26,8 @@ GOLDEN = Path(__file__).with_name("golden.csv")
 TOLERANCE = 1e-3
 REMEDY = (
     "the training procedure computes something else than PROCEDURE = {number} did: if "
-    "that was meant, raise PROCEDURE in runs/config.py with a line of history, and renew "
-    "the golden predictions by RENEW_GOLDEN=1 python -m pytest tests/runs/test_golden.py"
+    "that was meant, raise PROCEDURE in runs/config.py with a line of history, and "
+    "renew the golden predictions: RENEW_GOLDEN=1 pytest tests/runs/test_golden.py"
 )
 RUNS = {
     "feature_extraction": {"learning_rate": 0.01},
