@@ -279,7 +279,7 @@ def test_a_record_does_not_depend_on_the_readers_language(tmp_path):
 def test_changed_files_are_looked_at_again(tmp_path):
     folder = class_folders(tmp_path)
     before = look(folder)
-    assert len(list((paths.data() / "audits").glob("*.json"))) == 1
+    assert len(list((paths.data() / "audits").glob("*.audit"))) == 1
     noise(999).save(folder / "a" / "0.png")
     os.utime(folder / "a" / "0.png", ns=(1, 1))
     after = look(folder)
@@ -291,7 +291,7 @@ def test_changed_files_are_looked_at_again(tmp_path):
 def test_a_damaged_audit_cache_is_made_again(tmp_path, harm):
     folder = class_folders(tmp_path)
     before = look(folder)
-    (kept,) = (paths.data() / "audits").glob("*.json")
+    (kept,) = (paths.data() / "audits").glob("*.audit")
     content = kept.read_bytes()
     damaged = {
         "cut": content[:-9],

@@ -2,17 +2,19 @@
 
 import errno
 import hashlib
+import json
 import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from lightbox.base.errors import LightboxError
 
 DAMAGED = ".damaged-"  # opens the name of what was set aside
+LENGTH = 8  # bytes that say how long the facts of a seal are
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -20,7 +22,7 @@ class StoreError(LightboxError):
     """A store that is damaged, full, gone, or cannot be written."""
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file so that a kill at any moment leaves the old one or the new.
 
     What a killed process left half-written is overwritten by the next.
@@ -35,7 +37,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("w+b") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -44,6 +46,54 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
         discard(temporary)
         raise
     sync_folder(path.parent)
+
+
+def write_sealed(path: Path, write: Callable[[BinaryIO], object], **facts: Any) -> None:
+    """Write a file whole, with facts and a checksum behind its content.
+
+    Readers of `.npy` stop where the array ends, and those of zip files, torch among
+    them, look for the end of the archive from behind: neither minds the seal.
+
+    Args:
+        path: The file, which one process writes at a time.
+        write: Writes its content.
+        facts: What JSON can write.
+
+    Raises:
+        OSError: As of `write_whole`.
+    """
+
+    def sealed(file: BinaryIO) -> None:
+        write(file)
+        seal(file, **facts)
+
+    write_whole(path, sealed)
+
+
+def seal(file: BinaryIO, **facts: Any) -> None:
+    """Put facts, their length and the SHA-256 of all before behind what was written."""
+    text = json.dumps(facts).encode()
+    file.seek(0, os.SEEK_END)
+    file.write(text + len(text).to_bytes(LENGTH, "little"))
+    file.seek(0)
+    file.write(hashlib.file_digest(file, "sha256").digest())
+
+
+def read_seal(path: Path) -> dict[str, Any] | None:
+    """Give a sealed file's facts, or None where it is not what was written."""
+    hash_ = hashlib.sha256()
+    with path.open("rb") as file:
+        left = file.seek(0, os.SEEK_END) - hash_.digest_size
+        file.seek(0)
+        while left > 0 and (chunk := file.read(min(left, 1 << 20))):
+            hash_.update(chunk)
+            left -= len(chunk)
+        if file.read() != hash_.digest():
+            return None
+        file.seek(-hash_.digest_size - LENGTH, os.SEEK_END)
+        length = int.from_bytes(file.read(LENGTH), "little")
+        file.seek(-LENGTH - length, os.SEEK_CUR)
+        return json.loads(file.read(length))
 
 
 def sync_folder(folder: Path) -> None:

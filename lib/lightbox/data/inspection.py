@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import os
 import stat
 import warnings
@@ -18,7 +17,7 @@ from filelock import FileLock
 from PIL import Image
 
 from lightbox.base import paths
-from lightbox.base.files import set_aside, write_whole, writing
+from lightbox.base.files import read_seal, set_aside, write_sealed, writing
 from lightbox.base.progress import track
 from lightbox.data.pixels import (
     DECODER_ERRORS,
@@ -263,7 +262,7 @@ def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
         One row per image, in the order given, with the columns of `COLUMNS`.
     """
     folder = folder.resolve()
-    cache = paths.data() / "audits" / f"{_key(folder, images)}.json"
+    cache = paths.data() / "audits" / f"{_key(folder, images)}.audit"
     if (kept := _kept(cache)) is not None:
         return pd.DataFrame(kept, columns=list(COLUMNS))
     found = parallel(inspect_file, ((folder / image,) for image in images))
@@ -271,29 +270,20 @@ def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
         # Sizes are judged here; damaged metadata need no warning of their own.
         warnings.simplefilter("ignore")
         rows = list(track(found, "Auditing files", len(images), "file"))
-    text = json.dumps([[row[name] for name in COLUMNS] for row in rows])
+    table = [[row[name] for name in COLUMNS] for row in rows]
     with writing("the audit of the files", cache.parent):
         cache.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{cache}.lock"):
-            write_whole(cache, lambda file: file.write(_signed(text)))
+            write_sealed(cache, lambda file: None, rows=table)
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _signed(text: str) -> bytes:
-    """Put a text's checksum before it, on a line of its own."""
-    content = text.encode()
-    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
 def _kept(cache: Path) -> list[list[Any]] | None:
     """Read rows that are as they were written; set damaged ones aside."""
     if not cache.exists():
         return None
-    signed = cache.read_bytes()
-    content = signed.partition(b"\n")[2]
-    # Only text whose checksum is right is looked into.
-    if _signed(content.decode(errors="replace")) == signed:
-        return json.loads(content)
+    if (facts := read_seal(cache)) is not None:
+        return facts["rows"]
     set_aside(
         cache,
         what=f"the audit in {cache.name}",

@@ -1,6 +1,5 @@
 """Pixels: one file to one image, and all images to one memory-mapped uint8 array."""
 
-import json
 import os
 import shutil
 import struct
@@ -19,11 +18,11 @@ from lightbox.base import paths
 from lightbox.base.errors import DataError, ParameterError
 from lightbox.base.files import (
     FULL,
-    checksum,
     discard,
+    read_seal,
+    seal,
     set_aside,
     sync_folder,
-    write_whole,
     writing,
 )
 from lightbox.base.progress import track
@@ -139,23 +138,14 @@ def _mark(path: Path) -> tuple[int, int]:
 
 
 def _sound(path: Path, shape: tuple[int, ...]) -> bool:
-    """Tell whether a finished cache is whole: shape, size and checksum."""
+    """Tell whether a finished cache is whole: checksum and shape."""
     mark = _mark(path)
     if _verified.get(path) == mark:
         return True
-    try:
-        expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        array = np.load(path, mmap_mode="r")
-        whole = (
-            array.shape == shape
-            and array.dtype == np.uint8
-            and expected["sha256"] == checksum(path)
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+    if read_seal(path) is None or np.load(path, mmap_mode="r").shape != shape:
         return False
-    if whole:
-        _verified[path] = mark
-    return whole
+    _verified[path] = mark
+    return True
 
 
 def _reserve(path: Path) -> None:
@@ -198,10 +188,9 @@ def _build(
         array.flush()
         del array  # Windows renames no open file
         with partial.open("rb+") as file:
+            seal(file)
+            file.flush()
             os.fsync(file.fileno())
-        facts = {"sha256": checksum(partial), "shape": shape, **policy}
-        content = json.dumps(facts).encode()
-        write_whole(path.with_suffix(".json"), lambda file: file.write(content))
         partial.replace(path)
         sync_folder(path.parent)
     finally:

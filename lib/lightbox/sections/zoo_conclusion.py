@@ -20,7 +20,8 @@ def transformers(
 ) -> Finding | None:
     """Give the reasons why a transformer may lose, as hypotheses with their test."""
     configs = [run.config for run in runs]
-    vits = [k for k, config in enumerate(configs) if "vit" in config.model]
+    # Not `maxvit_t`, which begins with convolutions.
+    vits = [k for k, one in enumerate(configs) if one.model.startswith("vit_")]
     others = [k for k in range(len(runs)) if k not in vits]
     if not vits or not others:
         return None

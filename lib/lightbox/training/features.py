@@ -4,7 +4,6 @@ Frozen, in eval mode and without augmentation, the input of the head is a consta
 of each image, so feature extraction costs one forward pass over the data.
 """
 
-import json
 import time
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from filelock import FileLock
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
-from lightbox.base.files import checksum, set_aside, write_whole, writing
+from lightbox.base.files import read_seal, set_aside, write_sealed, writing
 from lightbox.base.progress import Progress
 from lightbox.training.batches import Images
 from lightbox.training.devices import Compute
@@ -82,38 +81,23 @@ def extract(
         DeviceMemoryError: Three images at a time are too many for the device.
         StoreError: The disk is full or gone.
     """
-    sidecar = cache.with_suffix(".json")
     with writing("features", cache.parent):
         cache.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{cache}.lock"):
-            kept = _kept(cache, sidecar)
-            if kept is not None:
-                return np.load(cache, mmap_mode="r"), kept
+            if cache.exists() and (kept := read_seal(cache)) is not None:
+                return np.load(cache, mmap_mode="r"), kept["seconds"]
+            if cache.exists():
+                set_aside(
+                    cache,
+                    what=f"the features in {cache.name}",
+                    reason="they do not match their checksum",
+                    then="they are computed again",
+                )
             started = time.perf_counter()
             features = _forward(network, head, images, compute, batch_size, label)
             seconds = time.perf_counter() - started
-            sidecar.unlink(missing_ok=True)
-            write_whole(cache, lambda file: np.save(file, features))
-            facts = json.dumps({"seconds": seconds, "sha256": checksum(cache)})
-            write_whole(sidecar, lambda file: file.write(facts.encode()))
+            write_sealed(cache, lambda file: np.save(file, features), seconds=seconds)
     return features, seconds
-
-
-def _kept(cache: Path, sidecar: Path) -> float | None:
-    """Give the seconds that kept features took; set damaged ones aside."""
-    # The checksum is written last: without it, the writing was broken off.
-    if not (cache.exists() and sidecar.exists()):
-        return None
-    try:
-        facts = json.loads(sidecar.read_text(encoding="utf-8"))
-        if facts["sha256"] == checksum(cache):
-            return float(facts["seconds"])
-        reason = "they do not match their checksum"
-    except (ValueError, KeyError, TypeError):
-        reason = "their checksum cannot be read"
-    what = f"the features in {cache.name}"
-    set_aside(cache, what=what, reason=reason, then="they are computed again")
-    return None
 
 
 def fused(network: nn.Module) -> nn.Module:
