@@ -62,6 +62,24 @@ def test_weights_from_a_file_are_the_ones_in_the_network(tmp_path, suffix):
     assert weights.weights_name(SMALL, str(path)) == f"{path.name}@sha256:{digest}"
 
 
+@pytest.mark.parametrize("classes", [None, 3])
+def test_a_head_that_is_replaced_need_not_be_in_the_file(tmp_path, classes):
+    source, head = models.build(SMALL, "none", num_classes=classes or 5, channels=3)
+    state = source.state_dict()
+    if classes is None:
+        state = {k: v for k, v in state.items() if not k.startswith(f"{head}.")}
+    path = tmp_path / "weights.safetensors"
+    save_file(state, path)
+    network, _ = models.build(SMALL, str(path), num_classes=2, channels=3)
+    torch.testing.assert_close(network.conv1[0].weight, source.conv1[0].weight)
+    assert network.fc.out_features == 2
+    del state["stage3.0.branch1.0.weight"]
+    save_file(state, path)
+    message = r"1 tensors missing, 0 unknown, .*stage3\.0\.branch1\.0\.weight"
+    with pytest.raises(WeightsError, match=message):
+        models.build(SMALL, str(path), num_classes=2, channels=3)
+
+
 def test_weights_of_an_enum_come_from_torchs_checkpoint_cache(tmp_path, monkeypatch):
     """A checkpoint that torch would have downloaded, under the name it promises."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))

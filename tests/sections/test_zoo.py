@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Drawing
 from lightbox.base.errors import DataError
 from lightbox.base.words import said_in
 from lightbox.evaluation.significance import pairwise, tied_with
+from lightbox.networks.anatomy import Anatomy
 from lightbox.sections import model_zoo
 from lightbox.sections.model_zoo import (
     costs,
@@ -21,8 +22,9 @@ from lightbox.sections.model_zoo import (
     zoo_scatter,
     zoo_table,
 )
-from lightbox.sections.networks import condense, layers
+from lightbox.sections.networks import condense, layers, why
 from lightbox.sections.zoo_conclusion import zoo_conclusion
+from lightbox.settings.parameters import validate
 
 # Name, images right of 600, seconds, layers: those of course report S2.
 ZOO = [
@@ -48,7 +50,9 @@ def member(model, right, seconds, depth, **result):
         classes=CLASSES,
         positive=None,
         num_test=600,
-        weights="none" if model in {"conv_model"} or "vit" in model else "X.Y",
+        weights="none"
+        if model in {"conv_model"} or model.startswith("vit_")
+        else "X.Y",
     )
     return changed(
         run,
@@ -167,6 +171,11 @@ def test_the_reasons_for_a_transformer_need_one(zoo):
     assert "**The transformers.**" in with_vit
     assert "Among networks that did so too" in with_vit  # ConvModel began at random
     assert "transformer" not in without
+    # Its first layers are convolutions: no transformer in this sense.
+    assert (
+        "transformer"
+        not in zoo_conclusion([member("maxvit_t", 480, 99.0, 40), *zoo[2:]]).markdown
+    )
     winner = [member("vit_b_16", 590, 9.0, 50), member("resnet18", 400, 9.0, 18)]
     assert "hypotheses" not in zoo_conclusion(winner).markdown
 
@@ -225,13 +234,27 @@ def test_layers_of_a_shallow_network_and_blocks_of_a_deep_one():
     assert full["parameters"].iloc[:-1].sum() == full["parameters"].iloc[-1]
 
 
+def test_a_block_of_branches_shows_what_they_give_together():
+    shown = layers(section(["googlenet", "densenet121"])).frame.set_index("Layer")
+    assert shown.loc["inception3a", "Output"].startswith("256×")
+    assert shown.loc["inception5b", "Output"].startswith("1024×")
+    assert shown.loc["features.denseblock1", "Output"].startswith("256×")
+
+
+def test_a_reason_is_that_of_the_networks_own_family():
+    settings = validate("04_model_zoo", {"models": ["maxvit_t", "wide_resnet50_2"]})
+    maxvit, wide = why(settings).markdown.splitlines()[:2]
+    assert "between image patches" not in maxvit
+    assert "skip connections" in wide
+
+
 def test_condensing_keeps_the_total_last():
     rows = [
         {"layer": f"a.{k}.x", "type": "Conv2d", "output_shape": "1x2",
          "parameters": 1, "flops": 2} for k in range(40)
     ]  # fmt: skip
     rows.append(rows[0] | {"layer": "total", "parameters": 40, "flops": 80})
-    short = condense(pd.DataFrame(rows))
+    short = condense(Anatomy(80, 40, pd.DataFrame(rows), {}))
     assert short["layer"].tolist() == [*(f"a.{k}" for k in range(40)), "total"]
     assert short["flops"].sum() == 160
 

@@ -7,6 +7,7 @@ shapes without numbers, so that neither memory nor time is spent on arithmetic.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -23,7 +24,6 @@ ATEN = torch.ops.aten
 PRODUCTS = {ATEN.convolution, ATEN.mm, ATEN.addmm, ATEN.bmm, ATEN.baddbmm}
 # Their children hold parameters but are never called by themselves.
 WHOLE = (nn.MultiheadAttention,)
-COLUMNS = ("layer", "type", "output_shape", "parameters", "flops")
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,18 @@ class Anatomy:
     Attributes:
         flops: Of convolutions and matrix products, a multiply-add counted as 2.
         depth: Convolution and linear layers on the longest path.
-        layers: One row per call of a layer: `layer`, `type`, `output_shape`
-            (a batch of one included), `parameters`, `flops`.
+        layers: One row per call of a layer, in the order in which the image meets
+            them: `layer` (name), `type`, `output_shape` (such as `1x64x112x112`),
+            `parameters` (0 where a layer is met again), `flops`; a last row `total`,
+            where parameters and FLOPs outside any layer are counted too.
+        blocks: The output shape of each module that holds layers, by name: what its
+            branches come to together.
     """
 
     flops: int
     depth: int
     layers: pd.DataFrame
+    blocks: dict[str, str]
 
 
 class _LongestPath(TorchDispatchMode):
@@ -95,69 +100,24 @@ def anatomy(network: nn.Module, image_size: int, channels: int) -> Anatomy:
     }
     counter, path = FlopCounterMode(display=False), _LongestPath(images)
     rows: list[dict[str, Any]] = []
+    blocks: dict[str, str] = {}
     with (
         torch.no_grad(),
         _evaluating(network),
         sdpa_kernel(SDPBackend.MATH),
-        _watched(network, counter.get_total_flops, rows),
+        _watched(network, counter.get_total_flops, rows, blocks),
         counter,
         path,
     ):
         functional_call(network, state, (images,))
-    layers = pd.DataFrame(rows, columns=list(COLUMNS))
-    return Anatomy(int(counter.get_total_flops()), path.depth, layers)
-
-
-def flops(network: nn.Module, image_size: int, channels: int) -> int:
-    """Count the floating-point operations of one forward pass of one image.
-
-    Args:
-        network: Any network of images (N, C, H, W).
-        image_size: Pixels, square.
-        channels: Of the image.
-
-    Returns:
-        Operations of convolutions and matrix products, a multiply-add as 2.
-    """
-    return anatomy(network, image_size, channels).flops
-
-
-def depth(network: nn.Module, image_size: int, channels: int) -> int:
-    """Count the convolution and linear layers on the longest path.
-
-    Args:
-        network: Any network of images (N, C, H, W).
-        image_size: Pixels, square.
-        channels: Of the image.
-
-    Returns:
-        Layers, by the rule that `anatomy` states.
-    """
-    return anatomy(network, image_size, channels).depth
-
-
-def layer_table(network: nn.Module, image_size: int, channels: int) -> pd.DataFrame:
-    """List a network's layers in the order in which an image meets them.
-
-    Args:
-        network: Any network of images (N, C, H, W).
-        image_size: Pixels, square.
-        channels: Of the image.
-
-    Returns:
-        Columns `layer` (name), `type`, `output_shape` (such as `1x64x112x112`),
-        `parameters` (0 where a layer is met again), `flops`; a last row `total`,
-        where parameters and FLOPs outside any layer are counted too.
-    """
-    seen = anatomy(network, image_size, channels)
     total = {
         "layer": "total",
         "type": type(network).__name__,
-        "output_shape": seen.layers["output_shape"].iloc[-1],
+        "output_shape": blocks.pop(""),
         "parameters": sum(p.numel() for p in network.parameters()),
-        "flops": seen.flops,
+        "flops": int(counter.get_total_flops()),
     }
-    return pd.concat([seen.layers, pd.DataFrame([total])], ignore_index=True)
+    return Anatomy(total["flops"], path.depth, pd.DataFrame([*rows, total]), blocks)
 
 
 def _dtype(tensor: Tensor) -> torch.dtype:
@@ -183,43 +143,47 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _watched(
-    network: nn.Module, total: Callable[[], int], rows: list[dict[str, Any]]
+    network: nn.Module,
+    total: Callable[[], int],
+    rows: list[dict[str, Any]],
+    blocks: dict[str, str],
 ) -> Iterator[None]:
-    """Write down each layer as it is called."""
+    """Write down each layer, and each block's output, as they are called."""
     started: dict[str, int] = {}
     met: set[int] = set()
 
-    def before(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, args: Any) -> None:
-            started[name] = total()
+    def before(name: str, module: nn.Module, args: Any) -> None:
+        started[name] = total()
 
-        return hook
-
-    def after(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, args: Any, output: Any) -> None:
-            tensor = next(t for t in tree_leaves(output) if isinstance(t, Tensor))
-            # functional_call swaps the parameters, so tensors keep no identity:
-            # layers do.
-            new = id(module) not in met
-            met.add(id(module))
-            rows.append(
-                {
-                    "layer": name,
-                    "type": type(module).__name__,
-                    "output_shape": "x".join(map(str, tensor.shape)),
-                    "parameters": new * sum(p.numel() for p in module.parameters()),
-                    "flops": total() - started[name],
-                }
-            )
-
-        return hook
+    def after(name: str, module: nn.Module, args: Any, output: Any) -> None:
+        tensor = next(t for t in tree_leaves(output) if isinstance(t, Tensor))
+        shape = "x".join(map(str, tensor.shape))
+        if not _is_layer(module):
+            blocks[name] = shape
+            return
+        # functional_call swaps the parameters, so tensors keep no identity:
+        # layers do.
+        new = id(module) not in met
+        met.add(id(module))
+        rows.append(
+            {
+                "layer": name,
+                "type": type(module).__name__,
+                "output_shape": shape,
+                "parameters": new * sum(p.numel() for p in module.parameters()),
+                "flops": total() - started[name],
+            }
+        )
 
     handles = []
+    inside: tuple[str, ...] = ()  # of the layers that hold parts of their own
     for name, module in network.named_modules():
-        inside = any(isinstance(m, WHOLE) for m in _parents(network, name))
-        if not inside and (isinstance(module, WHOLE) or not any(module.children())):
-            handles.append(module.register_forward_pre_hook(before(name)))
-            handles.append(module.register_forward_hook(after(name)))
+        if name.startswith(inside):
+            continue
+        if isinstance(module, WHOLE):
+            inside += (f"{name}.",)
+        handles.append(module.register_forward_pre_hook(partial(before, name)))
+        handles.append(module.register_forward_hook(partial(after, name)))
     try:
         yield
     finally:
@@ -227,9 +191,5 @@ def _watched(
             handle.remove()
 
 
-def _parents(network: nn.Module, name: str) -> list[nn.Module]:
-    """Find the modules around one of them."""
-    parts = name.split(".")[:-1]
-    return [
-        network.get_submodule(".".join(parts[:k])) for k in range(1, len(parts) + 1)
-    ]
+def _is_layer(module: nn.Module) -> bool:
+    return isinstance(module, WHOLE) or not any(module.children())

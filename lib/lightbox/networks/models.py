@@ -106,14 +106,14 @@ def build(
         network = OWN[model](**options)
     else:
         network = torchvision.models.get_model(model, weights=None, **options)
+    head = head_name(network)
     if found is not None:
         state = state_dict(found)
         if model in PATCHES:
             state = interpolate_embeddings(image_size, PATCHES[model], state)
-        load(network, state, source=str(found))
+        load(network, state, head=head, source=str(found))
     if channels == 1:
         _one_channel(network, summed=first_layer == "sum")
-    head = head_name(network)
     replace_head(network, head, num_classes, head_kind)
     return network, head
 

@@ -1,6 +1,5 @@
 """Pretrained weights: which, from where, checked, with their preprocessing."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
 from lightbox.base.errors import ParameterError, WeightsError, did_you_mean
+from lightbox.base.files import checksum
 from lightbox.networks.architectures import OWN
 
 NO_WEIGHTS = "none"
@@ -82,7 +82,7 @@ def weights_name(model: str, weights: str) -> str:
     if found is None:
         return NO_WEIGHTS
     if isinstance(found, Path):
-        return f"{found.name}@sha256:{_sha256(found)[:16]}"
+        return f"{found.name}@sha256:{checksum(found)[:16]}"
     return str(found)
 
 
@@ -145,7 +145,7 @@ def state_dict(source: WeightsEnum | Path) -> dict[str, Tensor]:
     # torch checks the hash in the name on download only; a file that was put
     # there by hand, or cut short, is checked here.
     promised = path.stem.rsplit("-", 1)[-1]
-    if not _sha256(path).startswith(promised):
+    if not checksum(path).startswith(promised):
         raise WeightsError(
             f"{path} is damaged or not what its name says: its SHA-256 does not begin "
             f"with {promised}; delete it and fetch {source.url} again"
@@ -162,22 +162,28 @@ def _read_pth(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} is no readable state dict: {reason}") from None
 
 
-def load(network: nn.Module, state: dict[str, Tensor], *, source: str) -> None:
-    """Copy weights in; the auxiliary heads of the file are the only ones left over.
+def load(
+    network: nn.Module, state: dict[str, Tensor], *, head: str, source: str
+) -> None:
+    """Copy weights in, but for heads: the main one is replaced, others are left out.
 
     Args:
         network: The network, changed in place.
-        state: Tensors by name.
+        state: Tensors by name; those of the head may be missing or of other classes.
+        head: The name of the network's head.
         source: What the error calls them.
 
     Raises:
         WeightsError: They are not this network's.
     """
+    heads = f"{head}."
     try:
-        missing, unexpected = network.load_state_dict(state, strict=False)
+        backbone = {k: v for k, v in state.items() if not k.startswith(heads)}
+        missing, unexpected = network.load_state_dict(backbone, strict=False)
     except (RuntimeError, AttributeError, TypeError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise WeightsError(f"{source} does not fit this network: {reason}") from None
+    missing = [name for name in missing if not name.startswith(heads)]
     left_over = [name for name in unexpected if not name.lower().startswith("aux")]
     if missing or left_over:
         name = (missing or left_over)[0]
@@ -185,9 +191,3 @@ def load(network: nn.Module, state: dict[str, Tensor], *, source: str) -> None:
             f"{source} does not fit this network: {len(missing)} tensors missing, "
             f"{len(left_over)} unknown, the first is {name}"
         )
-
-
-def _sha256(path: Path) -> str:
-    """Hash a file without reading it whole into memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

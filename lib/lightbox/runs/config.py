@@ -6,10 +6,11 @@ from typing import Any
 
 from lightbox.settings.parameters import RunSettings
 
-# The version of the training procedure. Whoever changes what a run computes (its
-# data pipeline, network, loop, loss or scores) raises it, with a line of history;
-# the golden predictions in tests/runs say when that was forgotten. A comment, a
-# name or a figure changes nothing, and retrains nothing.
+# The version of the training procedure. Whoever changes what a run computes or records
+# (its data pipeline, network, loop, loss or scores; also its anatomy, which gives FLOPs
+# and depth) raises it, with a line of history; the golden predictions in tests/runs say
+# when that was forgotten. A comment, a name or a figure changes nothing, and retrains
+# nothing.
 #   1  the procedure of the first ten rounds, until then named by a hash of sources
 PROCEDURE = 1
 ID_LENGTH = 16  # hex digits: 64 bits, no collision among any number of course runs

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from lightbox.data.dataset import Dataset
-from lightbox.networks import anatomy
+from lightbox.networks.anatomy import anatomy
 from lightbox.networks.freezing import train_mode
 from lightbox.runs import store
 from lightbox.runs.config import run_id
@@ -80,6 +80,6 @@ def cost(config: RunSettings, dataset: Dataset, *, weights: str) -> Cost:
     return Cost(
         trainable,
         sum(p.numel() for p in network.parameters()),
-        anatomy.flops(network, config.image_size, dataset.channels),
+        anatomy(network, config.image_size, dataset.channels).flops,
         step * passes * len(dataset.subset("train")),
     )

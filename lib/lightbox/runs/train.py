@@ -18,7 +18,8 @@ from lightbox.base.files import StoreError
 from lightbox.base.progress import Progress
 from lightbox.base.words import said_in
 from lightbox.data.dataset import Dataset
-from lightbox.networks import anatomy, models
+from lightbox.networks import models
+from lightbox.networks.anatomy import anatomy
 from lightbox.networks.freezing import (
     fingerprint,
     freeze,
@@ -335,7 +336,7 @@ def _result(
     """Sum up what the run came to; its memory is read last."""
     seen = len(outcome.history) * len(dataset.subset("train"))
     seconds = feature_seconds + outcome.step_seconds
-    shape = anatomy.anatomy(network, config.image_size, dataset.channels)
+    shape = anatomy(network, config.image_size, dataset.channels)
     counts = [(p.numel(), p.requires_grad) for p in network.parameters()]
     return Result(
         best_epoch=0 if scored.message else outcome.best_epoch,

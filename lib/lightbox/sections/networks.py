@@ -8,7 +8,7 @@ from lightbox.base.words import language, words
 from lightbox.display.names import model_name
 from lightbox.display.outputs import Prose, Table
 from lightbox.networks import models
-from lightbox.networks.anatomy import anatomy, layer_table
+from lightbox.networks.anatomy import Anatomy, anatomy
 from lightbox.networks.architectures import OWN
 from lightbox.networks.weights import NO_WEIGHTS
 from lightbox.sections.section import Section
@@ -94,7 +94,9 @@ def why(settings: TrainingParameters) -> Prose:
     chinese = language() == "zh"
     lines = []
     for name in settings.models:
-        family = next((key for key in _REASONS if key in name), "")
+        # At the beginning of a word: `maxvit` is no `vit`, `wide_resnet` a `resnet`.
+        found = (key for key in _REASONS if f"_{key}" in f"_{name}")
+        family = next(found, "")
         reason = _REASONS.get(family, _OTHER)[chinese]
         said = _facts(name, settings.image_size, chinese)
         between, end = ("：", "。") if chinese else (": ", ". ")
@@ -181,9 +183,9 @@ def layers(section: Section, label: str = "tbl-layers") -> Table:
                 first_layer=settings.first_layer,
                 head_kind=settings.head,
             )
-        table = layer_table(network, settings.image_size, data.channels)
-        full.append(table.assign(model=model))
-        shown.append(condense(table).assign(model=model_name(model)))
+        seen = anatomy(network, settings.image_size, data.channels)
+        full.append(seen.layers.assign(model=model))
+        shown.append(condense(seen).assign(model=model_name(model)))
     rows = pd.concat(shown, ignore_index=True)
     heads = {
         "en": ("Layer", "Type", "Output", "Parameters", "MFLOP"),
@@ -218,18 +220,18 @@ def layers(section: Section, label: str = "tbl-layers") -> Table:
     )
 
 
-def condense(table: pd.DataFrame) -> pd.DataFrame:
-    """Shorten a layer table to what a page can hold.
+def condense(seen: Anatomy) -> pd.DataFrame:
+    """Shorten the list of layers to what a page can hold.
 
     Args:
-        table: Of `layer_table`, its last row the total.
+        seen: A network's layers, the last row the total, and its blocks' outputs.
 
     Returns:
         The layers that change the shape or have weights, if they are few; else
         one row a block, which is the shortest beginning of the layers' names
         that gives at least six. The total stays last.
     """
-    layers, total = table.iloc[:-1], table.iloc[-1:]
+    layers, total = seen.layers.iloc[:-1], seen.layers.iloc[-1:]
     plain = layers["type"].str.startswith(WITHOUT_SHAPE)
     if (~plain).sum() <= MOST_ROWS:
         return pd.concat([layers[~plain], total], ignore_index=True)
@@ -245,6 +247,9 @@ def condense(table: pd.DataFrame) -> pd.DataFrame:
         parameters=("parameters", "sum"),
         flops=("flops", "sum"),
     )
+    # Of branches the last layer's output is a part of what the block gives.
+    shapes = blocks["output_shape"].items()
+    blocks["output_shape"] = [seen.blocks.get(name, last) for name, last in shapes]
     blocks["type"] = blocks["type"].where(blocks["count"] == 1, "block")
     # Layers without weights or a new shape say nothing, here either.
     silent = blocks["type"].str.startswith(WITHOUT_SHAPE)
