@@ -124,6 +124,14 @@ def vit(patch: int, image_size: int, num_classes: int = 1000) -> VisionTransform
     )
 
 
+def cuts_patches(model: str) -> bool:
+    """Tell vision transformers, which attend to patches of the image itself.
+
+    MaxViT begins with convolutions and Swin attends within windows: neither is one.
+    """
+    return model.startswith("vit_")
+
+
 def check_patch(patch: int, image_size: int) -> None:
     """Refuse a patch that does not divide the image.
 

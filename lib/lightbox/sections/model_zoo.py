@@ -10,55 +10,41 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from matplotlib.transforms import Bbox
 
-from lightbox.base.words import language, look_up, words
+from lightbox.base.words import N_, _, joined, pgettext
 from lightbox.comparison.results import results_frame
-from lightbox.comparison.runs import (
-    check_same_data,
-    finished,
-    finished_only,
-    unless_all_diverged,
-)
+from lightbox.comparison.runs import Runs, as_runs, finished_only, unless_all_diverged
 from lightbox.display.cells import ABSENT, accuracies, decimals, spread
-from lightbox.display.names import model_name, run_names, seed_groups
+from lightbox.display.names import model_name
 from lightbox.display.outputs import Figure, Table
-from lightbox.display.sentences import Finding, interval, percent, plural
 from lightbox.display.style import GREY, PALETTE, WIDTH, theme
-from lightbox.evaluation.metrics import majority_answer, score_majority, score_run
+from lightbox.evaluation.metrics import majority_answer
+from lightbox.runs.store import Run
 
 MEGA, GIGA = 1e6, 1e9
-
-# Columns that a network is described by, beside its results: English, Chinese.
-_HEADERS = {
-    "depth": ("Layers", "層數"),
-    "parameters": ("Param., M", "參數，百萬"),
-    "flops": ("GFLOP", "GFLOP"),
-    "training": ("Training, images/s", "訓練，影像/秒"),
-    "inference": ("Inference, images/s", "推論，影像/秒"),
-    "memory": ("Peak memory, MB", "記憶體峰值，MB"),
-    "accuracy_rate": ("Accuracy, %/s", "準確率，%/秒"),
-    "loss_rate": ("NLL/s", "NLL/秒"),
-    "gain_rate": ("Gain, points/s", "增益，百分點/秒"),
-}
+HEIGHT = 3.6  # of the scatter, inches
+# Where a name may stand in the scatter, in points from its dot: beside it first.
+OFFSETS = [
+    (side * distance, rise)
+    for distance, rise, side in product((7, 14, 24), (0, 8, -8, 17, -17, 27), (1, -1))
+]
+NEAR = (7, 8)  # names further off get a line
+SPREAD = N_(
+    "Where a row has several seeds, it gives the mean ± the standard deviation over "
+    "them."
+)
 
 
-def names(runs: Sequence[Any]) -> list[str]:
-    """Name runs by their network alone, where that tells them apart.
-
-    Args:
-        runs: Finished runs.
-
-    Returns:
-        One name a run; with strategy and settings where networks repeat.
-    """
+def names(runs: Runs) -> list[str]:
+    """Name runs by their network alone, where that tells them apart."""
     short = [model_name(run.config.model) for run in runs]
-    return short if len(set(short)) == len(short) else run_names(list(runs))
+    return short if len(set(short)) == len(short) else runs.names
 
 
-def costs(runs: Sequence[Any]) -> pd.DataFrame:
+def costs(runs: Sequence[Run]) -> pd.DataFrame:
     """Set what each run reached against what it cost.
 
     Args:
-        runs: Finished runs on the same data, at least one.
+        runs: On the same data; at least one did not diverge.
 
     Returns:
         A row a run: `accuracy`, `low`, `high` (fractions), `nll` (nats per test
@@ -66,19 +52,15 @@ def costs(runs: Sequence[Any]) -> pd.DataFrame:
         image), `training` and `inference` (images per second), `memory` (bytes),
         `accuracy_rate` (per cent of accuracy per second), `loss_rate` (nats per
         second), both as course report S2 prints them, and `gain_rate`
-        (percentage points above the majority answer per second). Scores of a
-        diverged run are NaN.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
+        (percentage points above the majority-class baseline per second). Scores of
+        a diverged run are NaN.
     """
-    check_same_data(runs)
-    tested = (finished(runs) or runs)[0]
-    base, rows = score_majority(tested)["accuracy"], []
+    runs = as_runs(runs)
+    base, rows = runs.finished.majority["accuracy"], []
     for run in runs:
-        result, scores = run.result, score_run(run)
+        result, scores = run.result, runs.scores(run)
         seconds = result.train_seconds or math.nan
-        kept = math.nan if result.diverged else 1.0
+        kept = math.nan if run.diverged else 1.0
         accuracy, nll = kept * scores["accuracy"], kept * scores["nll"]
         rows.append(
             {
@@ -102,132 +84,103 @@ def costs(runs: Sequence[Any]) -> pd.DataFrame:
 
 
 @unless_all_diverged
-def zoo_table(runs: Sequence[Any], *, label: str = "tbl-results") -> Table:
+def zoo_table(runs: Runs) -> Table:
     """Show size, test result and time of each network, and the majority answer.
 
-    Args:
-        runs: Finished runs on the same data, at least one.
-        label: The table's label.
-
-    Returns:
-        The table; its CSV holds the columns of `results_frame`, those of `costs`
-        that it lacks, and the majority answer's accuracy.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
+    Its CSV holds the columns of `results_frame`, those of `costs` that it lacks, and
+    the majority answer's accuracy.
     """
-    numbers, terms, heads = costs(runs), words(), look_up(_HEADERS)
-    rows = _rows(runs)
-    several = any(len(row) > 1 for row in rows)
-    firsts = numbers.iloc[[row[0] for row in rows]]
-    accuracy = terms["accuracy_percent" if several else "accuracy_interval"]
+    numbers, rows = costs(runs), _rows(runs)
+    firsts, several = [row[:1] for row in rows], len(rows) < len(runs)
+    model, nll = _("Model"), _("NLL, nats")
+    accuracy = _("Accuracy, %") if several else _("Accuracy, % (95 % interval)")
+    seeds = {_("Seeds"): [str(len(row)) for row in rows]} if several else {}
     shown = pd.DataFrame(
         {
-            terms["model"]: names([runs[row[0]] for row in rows]),
-            heads["depth"]: [f"{n:,}" for n in firsts["depth"]],
-            heads["parameters"]: [_scaled([n], MEGA, 2) for n in firsts["parameters"]],
-            heads["flops"]: [_scaled([n], GIGA, 2) for n in firsts["flops"]],
+            model: names(Runs([runs[row[0]] for row in rows])),
+            **seeds,
+            _("Layers"): _column(numbers["depth"], firsts),
+            _("Param., M"): _column(numbers["parameters"], firsts, 2, MEGA),
+            _("GFLOP"): _column(numbers["flops"], firsts, 2, GIGA),
             accuracy: [_accuracy(numbers.iloc[row]) for row in rows],
-            terms["nll"]: _column(numbers["nll"], rows, 1, 3),
-            terms["time"]: _column(numbers["seconds"], rows, 1, 1),
+            nll: _column(numbers["nll"], rows, 3),
+            _("Time, s"): _column(numbers["seconds"], rows, 1),
         }
     )
-    if several:
-        shown.insert(1, terms["seeds"], [str(len(row)) for row in rows])
-    tested = (finished(runs) or runs)[0]
-    base = score_majority(tested)
+    base = runs.finished.majority
     last = dict.fromkeys(shown.columns, ABSENT) | {
-        terms["model"]: terms["majority"].format(answer=majority_answer(tested)),
+        model: _("always {answer}").format(answer=majority_answer(runs[0])),
         accuracy: accuracies([base]),
-        terms["nll"]: decimals(base["nll"], 3),
+        nll: decimals(base["nll"], 3),
     }
     frame = pd.concat([shown, pd.DataFrame([last])], ignore_index=True)
     csv = results_frame(runs)
-    extra = [name for name in numbers if name not in {"accuracy", "low", "high", "nll"}]
+    told = {*csv, "accuracy", "low", "high", "nll", "seconds"}
     csv = csv.assign(
-        **{n: numbers[n] for n in extra if n not in csv and n != "seconds"},
+        **{name: numbers[name] for name in numbers if name not in told},
         majority_accuracy=base["accuracy"],
     )
-    caption = {
-        "en": "Size and test result of each network. Layers: convolutions and linear "
-        "layers on the longest path. GFLOP: 10⁹ operations for one image, a "
-        "multiply-add counted as 2. Accuracy on {n} test images with 95 % Wilson "
-        "intervals. Time is that of training.",
-        "zh": "各網路的規模與測試結果。層數為最長路徑上的卷積層與線性層；"
-        "GFLOP 為單張影像的運算量（10⁹，乘加計為 2）；準確率為 {n} 張測試影像上的"
-        "結果與 95 % Wilson 信賴區間；時間為訓練時間。",
-    }[language()]
-    caption = caption.format(n=base.num_images)
-    caption += terms["caption_seeds"] if several else ""
-    return Table(frame, label, caption, csv=csv, file="results.csv")
+    caption = _(
+        "Size and test result of each network. Layers: convolutions and linear layers "
+        "on the longest path. GFLOP: 10⁹ operations for one image, a multiply-add "
+        "counted as 2. Accuracy on {n} test images with 95 % Wilson intervals. Time "
+        "is that of training."
+    ).format(n=base.num_images)
+    if several:
+        caption = joined([caption, _(SPREAD)])
+    return Table(frame, "tbl-results", caption, csv=csv, file="results.csv")
 
 
 @unless_all_diverged
-def zoo_costs(runs: Sequence[Any], *, label: str = "tbl-costs") -> Table:
-    """Show speed, memory, and what a second of training bought.
-
-    Args:
-        runs: Finished runs on the same data, at least one.
-        label: The table's label.
-
-    Returns:
-        The table, with `costs` as its CSV.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
-    """
-    numbers, terms, heads = costs(runs), words(), look_up(_HEADERS)
-    rows = _rows(runs)
+def zoo_costs(runs: Runs) -> Table:
+    """Show speed, memory, and what a second of training bought."""
+    numbers, rows = costs(runs), _rows(runs)
     shown = pd.DataFrame(
         {
-            terms["model"]: names([runs[row[0]] for row in rows]),
-            terms["time"]: _column(numbers["seconds"], rows, 1, 1),
-            heads["training"]: _column(numbers["training"], rows, 1, 0),
-            heads["inference"]: _column(numbers["inference"], rows, 1, 0),
-            heads["memory"]: _column(numbers["memory"], rows, MEGA, 0),
-            heads["accuracy_rate"]: _column(numbers["accuracy_rate"], rows, 1, 3),
-            heads["loss_rate"]: _column(numbers["loss_rate"], rows, 1, 5),
-            heads["gain_rate"]: _column(numbers["gain_rate"], rows, 1, 3),
+            _("Model"): names(Runs([runs[row[0]] for row in rows])),
+            _("Time, s"): _column(numbers["seconds"], rows, 1),
+            _("Training, images/s"): _column(numbers["training"], rows),
+            _("Inference, images/s"): _column(numbers["inference"], rows),
+            _("Peak memory, MB"): _column(numbers["memory"], rows, 0, MEGA),
+            _("Accuracy, %/s"): _column(numbers["accuracy_rate"], rows, 3),
+            _("NLL/s"): _column(numbers["loss_rate"], rows, 5),
+            _("Gain, points/s"): _column(numbers["gain_rate"], rows, 3),
         }
     )
-    caption = {
-        "en": "What each network cost. Per second of training: accuracy, NLL, and "
-        "the percentage points gained over the majority answer. The first two reward "
-        "a network that learns nothing quickly, only the third does not.",
-        "zh": "各網路的代價。每秒訓練時間所得的準確率、NLL，以及相對於多數類別的"
-        "增益。前兩者會獎勵什麼都沒學到但很快的網路，第三者則不會。",
-    }[language()]
+    caption = _(
+        "What each network cost. Per second of training: accuracy, NLL, and the "
+        "percentage points gained over the majority answer. The first two reward a "
+        "network that learns nothing quickly, only the third does not."
+    )
     machines = {run.record["environment"]["hardware"] for run in runs}
     if len(machines) > 1:
-        listed = "; ".join(sorted(machines))
-        caption += {
-            "en": f" The runs were timed on {len(machines)} machines, whose times "
-            f"cannot be compared: {listed}.",
-            "zh": f"訓練在 {len(machines)} 台機器上計時，時間不可相比：{listed}。",
-        }[language()]
+        said = _(
+            "The runs were timed on {count} machines, whose times cannot be compared: "
+            "{machines}."
+        ).format(count=len(machines), machines="; ".join(sorted(machines)))
+        caption = joined([caption, said])
     csv = numbers.assign(run_id=[run.id for run in runs])
-    return Table(shown, label, caption, csv=csv, file="costs.csv")
+    return Table(shown, "tbl-costs", caption, csv=csv, file="costs.csv")
 
 
-def _rows(runs: Sequence[Any]) -> list[list[int]]:
+def _rows(runs: Runs) -> list[list[int]]:
     """Give the positions of the runs of each row: seeds of one network share it."""
     place = {id(run): position for position, run in enumerate(runs)}
-    return [[place[id(run)] for run in group] for group in seed_groups(runs)]
+    return [[place[id(run)] for run in group] for group in runs.groups]
 
 
 def _column(
-    values: pd.Series, rows: list[list[int]], unit: float, places: int
+    values: pd.Series, rows: list[list[int]], places: int = 0, unit: float = 1
 ) -> list[str]:
-    """Write a column, a value or mean and spread a row."""
-    return [_scaled(values.iloc[row].tolist(), unit, places) for row in rows]
-
-
-def _scaled(values: list[float], unit: float, places: int) -> str:
-    """Write numbers in a unit; small ones keep two digits that say something."""
-    numbers = [float(value) / unit for value in values]
-    mean = abs(sum(numbers) / len(numbers))
-    small = 0 < mean < 10.0**-places
-    return spread(numbers, -math.floor(math.log10(mean)) + 1 if small else places)
+    """Write a value, or mean and spread, a row; small ones keep two telling digits."""
+    written = []
+    for row in rows:
+        numbers = values.iloc[row].astype(float) / unit
+        mean = abs(numbers.mean(skipna=False))
+        small = 0 < mean < 10.0**-places
+        digits = 1 - math.floor(math.log10(mean)) if small else places
+        written.append(spread(numbers.tolist(), digits))
+    return written
 
 
 def _accuracy(rows: pd.DataFrame) -> str:
@@ -240,103 +193,37 @@ def _accuracy(rows: pd.DataFrame) -> str:
     return f"{accuracy:.1f} ({low:.1f}–{high:.1f})"
 
 
-# English, Chinese.
-_DEPTH_HEADERS = {
-    "group": ("Group", "組別"),
-    "networks": ("Networks", "網路"),
-    "count": ("Runs", "次數"),
-    "mean_accuracy": ("Mean accuracy, %", "平均準確率，%"),
-    "mean_nll": ("Mean NLL, nats", "平均 NLL，nat"),
-    "mean_time": ("Mean time, s", "平均時間，秒"),
-}
-
-
 @finished_only
-def depth_groups(
-    runs: Sequence[Any],
-    *,
-    shallow_below: int = 30,
-    label: str = "tbl-depth",
-) -> Table:
-    """Average the shallow networks and the deep ones.
-
-    Args:
-        runs: Finished runs on the same data, at least one.
-        shallow_below: Networks of fewer layers are shallow.
-        label: The table's label.
+def depth_groups(runs: Runs, *, shallow_below: int = 30) -> Table:
+    """Average the networks of fewer layers than `shallow_below`, and the others.
 
     Returns:
-        The table: a row a group that has networks; diverged runs are left out.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
+        The table: a row a group that has networks.
     """
-    heads = look_up(_DEPTH_HEADERS)
     numbers = costs(runs).assign(name=names(runs))
-    numbers = numbers[numbers["accuracy"].notna()]
     titles = {
-        "en": (f"shallow (< {shallow_below})", f"deep (≥ {shallow_below})"),
-        "zh": (f"淺層（< {shallow_below}）", f"深層（≥ {shallow_below}）"),
-    }[language()]
-    comma = "、" if language() == "zh" else ", "
+        False: _("shallow (< {layers})").format(layers=shallow_below),
+        True: _("deep (≥ {layers})").format(layers=shallow_below),
+    }
     rows, full = [], []
-    for title, deep in zip(titles, (False, True), strict=True):
-        part = numbers[(numbers["depth"] >= shallow_below) == deep]
-        if part.empty:
-            continue
+    for deep, part in numbers.groupby(numbers["depth"] >= shallow_below):
         means = part[["accuracy", "nll", "seconds"]].mean()
-        full.append({"group": title, "runs": len(part)} | means.to_dict())
+        full.append({"group": titles[deep], "runs": len(part)} | means.to_dict())
         rows.append(
             {
-                heads["group"]: title,
-                heads["networks"]: comma.join(part["name"]),
-                heads["count"]: str(len(part)),
-                heads["mean_accuracy"]: decimals(100 * means["accuracy"], 1),
-                heads["mean_nll"]: decimals(means["nll"], 3),
-                heads["mean_time"]: decimals(means["seconds"], 1),
+                _("Group"): titles[deep],
+                _("Networks"): pgettext("list", ", ").join(part["name"]),
+                _("Runs"): str(len(part)),
+                _("Mean accuracy, %"): decimals(100 * means["accuracy"], 1),
+                _("Mean NLL, nats"): decimals(means["nll"], 3),
+                _("Mean time, s"): decimals(means["seconds"], 1),
             }
         )
-    caption = {
-        "en": f"Networks of fewer than {shallow_below} layers against the others; "
-        "unweighted means over runs.",
-        "zh": f"少於 {shallow_below} 層的網路與其餘網路；各次訓練的未加權平均。",
-    }[language()]
-    return Table(pd.DataFrame(rows), label, caption, csv=pd.DataFrame(full))
-
-
-def by_depth(table: pd.DataFrame, shallow_below: int) -> Finding | None:
-    """Compare the groups' ranges: means of few networks prove nothing on depth."""
-    deep = table["depth"] >= shallow_below
-    if deep.all() or not deep.any():
-        return None
-    parts = [table[~deep], table[deep]]
-    means = [part["accuracy"].mean() for part in parts]
-    spans = [(part["accuracy"].min(), part["accuracy"].max()) for part in parts]
-    apart = spans[0][1] < spans[1][0] or spans[1][1] < spans[0][0]
-    (a, b), (one, two) = (len(p) for p in parts), (interval(*s) for s in spans)
-    times = [part["seconds"].mean() for part in parts]
-    return Finding(
-        "depth",
-        f"The {plural(a, 'run')} below {shallow_below} layers reach "
-        f"{percent(means[0])} % on average ({one}) in {times[0]:.1f} s, the {b} from "
-        f"{shallow_below} on {percent(means[1])} % ({two}) in {times[1]:.1f} s. Their "
-        f"ranges {'do not overlap' if apart else 'overlap'}; the networks differ in "
-        "much besides their depth, so the means say nothing on depth as a cause.",
-        f"少於 {shallow_below} 層的 {a} 次訓練平均 {percent(means[0])} %（{one}），"
-        f"平均 {times[0]:.1f} 秒；{shallow_below} 層以上的 {b} 次平均 "
-        f"{percent(means[1])} %（{two}），平均 {times[1]:.1f} 秒。兩者範圍"
-        f"{'不重疊' if apart else '重疊'}；網路間的差異不只深度，"
-        "平均值不能說明深度是原因。",
-        {"means": means, "apart": apart},
-    )
-
-
-HEIGHT = 3.6  # inches
-# Where a name may stand, in points from its dot: beside it first.
-OFFSETS = [
-    (side * distance, rise)
-    for distance, rise, side in product((7, 14, 24), (0, 8, -8, 17, -17, 27), (1, -1))
-]
+    caption = _(
+        "Networks of fewer than {layers} layers against the others; unweighted means "
+        "over runs."
+    ).format(layers=shallow_below)
+    return Table(pd.DataFrame(rows), "tbl-depth", caption, csv=pd.DataFrame(full))
 
 
 def front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
@@ -361,61 +248,49 @@ def front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
 
 
 @finished_only
-def zoo_scatter(runs: Sequence[Any], *, label: str = "fig-zoo") -> Figure:
-    """Draw training time against test accuracy, each network by its name.
-
-    Args:
-        runs: Finished runs on the same data, at least one.
-        label: The figure's label.
-
-    Returns:
-        The figure; diverged runs are left out.
-
-    Raises:
-        DataError: If there is no run, or runs differ in their data.
-    """
+def zoo_scatter(runs: Runs) -> Figure:
+    """Draw training time against test accuracy, each network by its name."""
+    numbers = costs(runs)
+    time, accuracy = _("Training time, s (log scale)"), _("Test accuracy, %")
+    majority = _("majority answer")
     # Seeds are dots of one network: the first of them carries its name.
-    firsts = [group[0] for group in seed_groups(runs)]
-    named = {id(run): name for run, name in zip(firsts, names(firsts), strict=True)}
-    numbers = costs(runs).assign(name=[named.get(id(run), "") for run in runs])
-    numbers = numbers[numbers["accuracy"].notna()].reset_index(drop=True)
-    terms = words()
-    base = score_majority(runs[0])["accuracy"]
-    said = {
-        "en": ("Training time, s (log scale)", "Test accuracy, %", "majority answer"),
-        "zh": ("訓練時間，秒（對數尺度）", "測試準確率，%", "多數類別"),
-    }[language()]
-    with theme(*said, *numbers["name"], *terms.values()):
+    firsts = [row[0] for row in _rows(runs)]
+    labels = names(Runs([runs[k] for k in firsts]))
+    with theme(time, accuracy, majority, *labels):
         figure = Drawing(figsize=(WIDTH, HEIGHT), layout="constrained")
         axis = figure.subplots()
-        axis.set_xscale("log")
+        axis.set(xscale="log", xlabel=time, ylabel=accuracy)
         _points(axis, numbers)
-        taken = _majority(axis, 100 * base, said[2], numbers)
-        axis.set_xlabel(said[0])
-        axis.set_ylabel(said[1])
-        _readable_ticks(axis, numbers["seconds"])
+        base = 100 * runs.majority["accuracy"]
+        low, high = 100 * numbers["low"].min(), 100 * numbers["high"].max()
+        # Far below the networks it would squeeze them together.
+        drawn = []
+        if low - base < high - low:
+            drawn = _majority(axis, base, majority)
+        _readable_ticks(axis)
         figure.draw_without_rendering()  # the layout decides where texts fall
-        boxes = [artist.get_window_extent().padded(1) for artist in taken]
-        _names(axis, numbers, boxes)
-        caption = {
-            "en": "Training time against test accuracy, with 95 % Wilson intervals. "
-            "The line is the Pareto front: no network is both quicker and at least as "
+        taken = [artist.get_window_extent().padded(1) for artist in drawn]
+        _names(axis, numbers, dict(zip(firsts, labels, strict=True)), taken)
+        caption = _(
+            "Training time against test accuracy, with 95 % Wilson intervals. The "
+            "line is the Pareto front: no network is both quicker and at least as "
             "accurate as one on it. Points of overlapping intervals may stand in "
-            "another order on other test images.",
-            "zh": "訓練時間與測試準確率，附 95 % Wilson 信賴區間。折線為 Pareto 前緣："
-            "線上的網路沒有其他網路既較快又至少同樣準確。區間重疊的點，"
-            "換一批測試影像次序便可能不同。",
-        }[language()]
-        return Figure(figure, label, caption)
+            "another order on other test images."
+        )
+        return Figure(figure, "fig-zoo", caption)
 
 
 def _points(axis: Any, numbers: pd.DataFrame) -> None:
     """Draw dots, intervals and the front as steps."""
     seconds, accuracy = numbers["seconds"], 100 * numbers["accuracy"]
+    # Where all or none are right, an end of the interval is the accuracy itself, but
+    # for a rounding error that would make an error bar of negative length.
+    below = (accuracy - 100 * numbers["low"]).clip(lower=0)
+    above = (100 * numbers["high"] - accuracy).clip(lower=0)
     axis.errorbar(
         seconds,
         accuracy,
-        yerr=[accuracy - 100 * numbers["low"], 100 * numbers["high"] - accuracy],
+        yerr=[below, above],
         linestyle="",
         marker="o",
         markersize=4.5,
@@ -425,7 +300,7 @@ def _points(axis: Any, numbers: pd.DataFrame) -> None:
         capsize=2,
         zorder=3,
     )
-    best = front(list(numbers["seconds"]), list(numbers["accuracy"]))
+    best = front(list(seconds), list(accuracy))
     axis.step(
         seconds.iloc[best],
         accuracy.iloc[best],
@@ -437,14 +312,8 @@ def _points(axis: Any, numbers: pd.DataFrame) -> None:
     axis.margins(x=0.18, y=0.08)
 
 
-def _majority(axis: Any, base: float, name: str, numbers: pd.DataFrame) -> list[Any]:
-    """Draw the majority answer where it does not squeeze the networks together.
-
-    Returns what was drawn.
-    """
-    low, high = 100 * numbers["low"].min(), 100 * numbers["high"].max()
-    if not low - base < high - low:
-        return []
+def _majority(axis: Any, base: float, name: str) -> list[Any]:
+    """Draw the majority answer's accuracy; returns what was drawn."""
     line = axis.axhline(base, color=GREY, linewidth=0.8, linestyle=":")
     text = axis.annotate(
         name,
@@ -458,7 +327,7 @@ def _majority(axis: Any, base: float, name: str, numbers: pd.DataFrame) -> list[
     return [line, text]
 
 
-def _readable_ticks(axis: Any, seconds: pd.Series) -> None:
+def _readable_ticks(axis: Any) -> None:
     """Write seconds as numbers; a decade mark alone leaves short ranges bare."""
     low, high = axis.get_xlim()
     steps = [m * 10.0**e for e in range(-3, 7) for m in (1, 2, 5)]
@@ -468,42 +337,43 @@ def _readable_ticks(axis: Any, seconds: pd.Series) -> None:
     axis.set_xlim(low, high)
 
 
-def _names(axis: Any, numbers: pd.DataFrame, taken: list[Bbox]) -> None:
+def _names(
+    axis: Any, numbers: pd.DataFrame, labels: dict[int, str], taken: list[Bbox]
+) -> None:
     """Put each name where it covers least; far ones get a line to their dot."""
-    place = axis.transData.transform
-    for row in numbers.itertuples():
-        x, y = place((row.seconds, 100 * row.accuracy))
-        _, low = place((row.seconds, 100 * row.low))
-        _, high = place((row.seconds, 100 * row.high))
+    points = numbers[["seconds", "accuracy", "low", "high"]] * [1, 100, 100, 100]
+    pixels = axis.transData.transform
+    for seconds, accuracy, low, high in points.to_numpy():
+        (x, y), (_x, bottom), (_x, top) = pixels(
+            [(seconds, accuracy), (seconds, low), (seconds, high)]
+        )
         taken += [
             Bbox.from_extents(x - 5, y - 5, x + 5, y + 5),
-            Bbox.from_extents(x - 3, low, x + 3, high),
+            Bbox.from_extents(x - 3, bottom, x + 3, top),
         ]
     best = front(list(numbers["seconds"]), list(numbers["accuracy"]))
-    corners = place(numbers[["seconds", "accuracy"]].iloc[best].mul([1, 100]))
+    corners = pixels(points[["seconds", "accuracy"]].iloc[best])
     for (x, y), (right, up) in pairwise(corners):
         taken += [
             Bbox.from_extents(x, y - 1, right, y + 1),
             Bbox.from_extents(right - 1, min(y, up), right + 1, max(y, up)),
         ]
-    named = numbers[numbers["name"] != ""]
-    for row in named.sort_values("accuracy", ascending=False).itertuples():
-        point = (row.seconds, 100 * row.accuracy)
-        covered = [_covered(axis, row.name, point, offset, taken) for offset in OFFSETS]
-        offset = OFFSETS[int(np.argmin(covered))]
-        text = _annotate(axis, row.name, point, offset)
-        taken.append(text.get_window_extent())
-        if abs(offset[0]) > OFFSETS[0][0] or abs(offset[1]) > 8:
-            axis.annotate(
-                "",
-                point,
-                xytext=offset,
-                textcoords="offset points",
-                arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.5},
-            )
+    named = points.loc[list(labels)].sort_values("accuracy", ascending=False)
+    for place, seconds, accuracy in named[["seconds", "accuracy"]].itertuples():
+        point, name = (seconds, accuracy), labels[place]
+        tried = [_annotate(axis, name, point, offset) for offset in OFFSETS]
+        least = int(np.argmin([_covered(axis, text, taken) for text in tried]))
+        taken.append(tried[least].get_window_extent())
+        for text in tried[:least] + tried[least + 1 :]:
+            text.remove()
+        if abs(OFFSETS[least][0]) > NEAR[0] or abs(OFFSETS[least][1]) > NEAR[1]:
+            line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5}
+            _annotate(axis, "", point, OFFSETS[least], arrowprops=line)
 
 
-def _annotate(axis: Any, name: str, point: Any, offset: tuple[int, int]) -> Any:
+def _annotate(
+    axis: Any, name: str, point: Any, offset: tuple[int, int], **more: Any
+) -> Any:
     """Write a name beside its point."""
     return axis.annotate(
         name,
@@ -513,20 +383,13 @@ def _annotate(axis: Any, name: str, point: Any, offset: tuple[int, int]) -> Any:
         ha="left" if offset[0] > 0 else "right",
         va="center",
         zorder=4,
+        **more,
     )
 
 
-def _covered(
-    axis: Any, name: str, point: Any, offset: tuple[int, int], taken: list[Bbox]
-) -> float:
-    """Measure what a name would cover there, in square pixels."""
-    text = _annotate(axis, name, point, offset)
+def _covered(axis: Any, text: Any, taken: list[Bbox]) -> float:
+    """Measure what a name covers or loses at the edge, in square pixels."""
     box, frame = text.get_window_extent(), axis.get_window_extent()
-    text.remove()
-    within = Bbox.intersection(box, frame)
-    hidden = box.width * box.height - (within.width * within.height if within else 0)
-    for other in taken:
-        overlap = Bbox.intersection(box, other)
-        if overlap is not None:
-            hidden += overlap.width * overlap.height
-    return max(hidden, 0.0)
+    shared = [Bbox.intersection(box, other) for other in [frame, *taken]]
+    within, *hidden = [each.width * each.height if each else 0 for each in shared]
+    return max(box.width * box.height - within, 0.0) + sum(hidden)
