@@ -11,7 +11,7 @@ import pandas as pd
 
 from lightbox.base import paths
 from lightbox.base.errors import ReportError
-from lightbox.base.words import N_, _, joined, language, listed, ngettext
+from lightbox.base.words import N_, _, joined, ngettext
 from lightbox.comparison.conclusions import limits
 from lightbox.comparison.results import results_frame
 from lightbox.comparison.runs import Runs
@@ -231,9 +231,7 @@ def summary_limits(found: Summary) -> Prose:
         )
         lines.append(said.format(count=len(runs)))
     if found.section.data.card.synthetic:
-        lines.append(
-            _("The images are synthetic: no number here is about medicine.")
-        )
+        lines.append(_("The images are synthetic: no number here is about medicine."))
     return Prose("\n".join(f"- {line}" for line in lines))
 
 
@@ -270,8 +268,10 @@ def cited(runs: Sequence[Run]) -> list[str]:
         References, sorted by their first author.
     """
     papers = _papers()
-    named = {k: {name for name in papers if papers[name]["keywords"] == k}
-             for k in ("always", "runs", "weights", "model", "loss", "optimizer")}
+    named = {
+        k: {name for name in papers if papers[name]["keywords"] == k}
+        for k in ("always", "runs", "weights", "model", "loss", "optimizer")
+    }
     used = set(named["always"]) | (named["runs"] if runs else set())
     for config in (run.config for run in runs):
         fitting = [name for name in named["model"] if config.model.startswith(name)]
@@ -311,7 +311,9 @@ def _reference(paper: dict[str, str]) -> str:
         place += f", {pages}" if pages else ""
     links = {"doi": "doi", "eprint": "arXiv"}
     found = [f"{links[k]}:{paper[k]}" for k in links if k in paper]
-    return " ".join(f"{part.strip()}." for part in [authors, paper["title"], place, *found])
+    return " ".join(
+        f"{part.strip()}." for part in [authors, paper["title"], place, *found]
+    )
 
 
 def _title(stem: str) -> str:
