@@ -68,6 +68,11 @@ from .sections.networks import (
     layers as layers,
     why as why,
 )
+from .sections.preview import (
+    first_batch as first_batch,
+    network_table as network_table,
+    plan_table as plan_table,
+)
 from .sections.section import start as start
 from .sections.transfer import (
     conclusion as conclusion,
