@@ -20,9 +20,6 @@ class AlexNet2012(nn.Module):
     channels, no normalisation). The two GPUs' split of convolutions 2, 4 and 5 into
     groups is left out, as it served memory only.
 
-    Args:
-        num_classes: Outputs.
-
     Source: Krizhevsky, Sutskever, Hinton, NeurIPS 2012, sections 3.3 to 3.5:
     response normalisation with k 2, n 5, alpha 1e-4, beta 0.75 after convolutions 1
     and 2; pooling 3 wide in steps of 2 after 1, 2 and 5. torch divides alpha by n,
@@ -72,9 +69,6 @@ class ConvModel(nn.Module):
 
     The report prints the count of layers only; widths 32-64-128 and 128 units are
     our choice.
-
-    Args:
-        num_classes: Outputs.
     """
 
     def __init__(self, num_classes: int = 1000):
@@ -98,16 +92,10 @@ class ConvModel(nn.Module):
 
 
 def vit(patch: int, image_size: int, num_classes: int = 1000) -> VisionTransformer:
-    """Build the vision transformer of course report S2: nine layers from scratch.
+    """Build the vision transformer of course report S2, from scratch.
 
-    Args:
-        patch: Side of a patch, pixels; 10 or 15 in the report.
-        image_size: Side of the images, pixels; 150 in the report.
-        num_classes: Outputs.
-
-    Returns:
-        torchvision's transformer with 9 layers, 6 heads and 192 values per token
-        (the report prints only the layers).
+    It is torchvision's with 9 layers, 6 heads and 192 values per token; the report
+    prints only the layers, and patches of 10 or 15 pixels on images of 150.
 
     Raises:
         ParameterError: The patch does not divide the image; names those that do.
@@ -133,11 +121,7 @@ def cuts_patches(model: str) -> bool:
 
 
 def check_patch(patch: int, image_size: int) -> None:
-    """Refuse a patch that does not divide the image.
-
-    Args:
-        patch: Side of a patch, pixels.
-        image_size: Side of the images, pixels.
+    """Refuse a patch that does not divide the image; both in pixels.
 
     Raises:
         ParameterError: Names the patches, and the sizes near by, that fit.

@@ -29,9 +29,9 @@ def trainable_layers(
             `partial` (all from `first_trainable` on, in order of definition,
             which is torchvision's order of execution; or all but `frozen`).
         head: The name of the head.
-        first_trainable: For `partial`, a module's name such as `layer4`.
-        frozen: For `partial`, names of modules, or `features.2:30` for the
-            children 2 to 30 (both included) of `features`.
+        first_trainable: A module's name such as `layer4`.
+        frozen: Names of modules, or `features.2:30` for the children 2 to 30 (both
+            included) of `features`.
 
     Returns:
         Names of modules of which every parameter trains. A module that holds
@@ -103,38 +103,20 @@ def _within(name: str, block: str) -> bool:
 
 
 def freeze(network: nn.Module, training: set[str]) -> None:
-    """Let only the named modules' own parameters take gradients.
-
-    Args:
-        network: The network, changed in place.
-        training: From `trainable_layers`.
-    """
+    """Let only the named modules' own parameters take gradients."""
     for name, module in network.named_modules():
         for parameter in module.parameters(recurse=False):
             parameter.requires_grad_(name in training)
 
 
 def train_mode(network: nn.Module, training: set[str]) -> None:
-    """Put the named modules into train mode and every other one into eval mode.
-
-    Args:
-        network: The network, changed in place.
-        training: From `trainable_layers`.
-    """
+    """Put the named modules into train mode and every other one into eval mode."""
     for name, module in network.named_modules():
         module.training = name in training
 
 
 def frozen_tensors(network: nn.Module, training: set[str]) -> dict[str, Tensor]:
-    """Collect every parameter and buffer that must not move.
-
-    Args:
-        network: The network.
-        training: From `trainable_layers`.
-
-    Returns:
-        Tensors by their name in the state dict.
-    """
+    """Collect every parameter and buffer that must not move, by name."""
     return {
         name: tensor
         for name, tensor in network.state_dict().items()
@@ -143,14 +125,7 @@ def frozen_tensors(network: nn.Module, training: set[str]) -> dict[str, Tensor]:
 
 
 def fingerprint(tensors: dict[str, Tensor]) -> str:
-    """Hash tensors, bit by bit.
-
-    Args:
-        tensors: Tensors by name.
-
-    Returns:
-        SHA-256 over names, shapes and bytes, in order of the names.
-    """
+    """Hash names, shapes and bytes of tensors, bit by bit, in order of the names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()

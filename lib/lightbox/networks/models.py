@@ -32,11 +32,6 @@ def names() -> list[str]:
 def check(model: str, weights: str, image_size: int) -> None:
     """Refuse an unknown network or weights before anything slow begins.
 
-    Args:
-        model: A name of `names()`.
-        weights: `none`, the name of a weights enum or entry, or a file.
-        image_size: Pixels.
-
     Raises:
         ParameterError: Either is unknown, or the images are too small for the
             network's strides.
@@ -119,21 +114,10 @@ def build(
 
 
 def head_name(network: nn.Module) -> str:
-    """Find the layer that makes the logits: the last linear one, else convolution.
-
-    Args:
-        network: One of torchvision's classification networks.
-
-    Returns:
-        Its name among `network.named_modules()`.
-    """
+    """Find the layer that makes the logits: the last linear one, else convolution."""
+    # SqueezeNet classifies with a 1 x 1 convolution and has no linear layer.
     for kind in (nn.Linear, nn.Conv2d):
-        found = [
-            name
-            for name, module in network.named_modules()
-            # SqueezeNet classifies with a 1 x 1 convolution and has no linear layer.
-            if isinstance(module, kind)
-        ]
+        found = [n for n, module in network.named_modules() if isinstance(module, kind)]
         if found:
             return found[-1]
     raise ParameterError("the network has neither a linear nor a convolution layer")
@@ -143,12 +127,6 @@ def replace_head(
     network: nn.Module, head: str, num_classes: int, kind: str = "linear"
 ) -> None:
     """Put a fresh head with K outputs in the place of the last layer.
-
-    Args:
-        network: The network, changed in place.
-        head: The name of the layer.
-        num_classes: K.
-        kind: `linear`, `mlp_64` or `mlp_32`.
 
     Raises:
         ParameterError: An MLP head on a network that ends in a convolution.
@@ -196,8 +174,8 @@ def _one_channel(network: nn.Module, *, summed: bool) -> None:
         1,
         first.out_channels,
         first.kernel_size,
-        stride=first.stride,
-        padding=first.padding,
+        first.stride,
+        first.padding,
         bias=first.bias is not None,
     )
     if summed:

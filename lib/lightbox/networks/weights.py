@@ -38,13 +38,10 @@ def resolve_weights(model: str, weights: str) -> WeightsEnum | Path | None:
     """Find what a weights parameter means for one network.
 
     Args:
-        model: A name of `names()`.
+        model: A network's name.
         weights: `none`; an entry such as `IMAGENET1K_V1` (or `DEFAULT`), with or
             without its enum's name before it; or a state dict in a `.pth`,
             `.pt` or `.safetensors` file.
-
-    Returns:
-        The enum's entry, the file, or None for `none`.
 
     Raises:
         ParameterError: There is no such entry for this network.
@@ -69,15 +66,7 @@ def resolve_weights(model: str, weights: str) -> WeightsEnum | Path | None:
 
 
 def weights_name(model: str, weights: str) -> str:
-    """Name weights in full, `ResNet50_Weights.IMAGENET1K_V1`, never `DEFAULT`.
-
-    Args:
-        model: A name of `names()`.
-        weights: As typed.
-
-    Returns:
-        `none`, the enum entry's full name, or the file's name and hash.
-    """
+    """Name weights in full: an enum's entry, not `DEFAULT`, or a file and its hash."""
     found = resolve_weights(model, weights)
     if found is None:
         return NO_WEIGHTS
@@ -90,14 +79,10 @@ def preprocessing(model: str, weights: str, channels: int) -> Preprocessing:
     """Take mean, standard deviation and interpolation from the weights enum.
 
     Args:
-        model: A name of `names()`.
-        weights: As typed.
-        channels: 1 or 3, of the images. One channel takes the mean of the three
-            means and of the three deviations, to go with summed kernels.
-
-    Returns:
-        The preprocessing; without weights, the training split's own mean and
-        standard deviation are left to the caller (None).
+        model: A network's name.
+        weights: As typed; without any, the training split decides.
+        channels: Of the images. One channel takes the mean of the three means and of
+            the three deviations, to go with summed kernels.
     """
     found = resolve_weights(model, weights)
     if found is None:
@@ -115,12 +100,6 @@ def preprocessing(model: str, weights: str, channels: int) -> Preprocessing:
 
 def state_dict(source: WeightsEnum | Path) -> dict[str, Tensor]:
     """Read weights from a file, or through torch's checkpoint cache and download.
-
-    Args:
-        source: A file, or an enum's entry.
-
-    Returns:
-        Tensors by name, on the CPU.
 
     Raises:
         WeightsError: They are not here and cannot be fetched, or are damaged.

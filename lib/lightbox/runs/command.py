@@ -2,9 +2,7 @@
 
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 from filelock import Timeout
@@ -18,7 +16,6 @@ from lightbox.base.files import DAMAGED, writing
 from lightbox.runs import store
 
 SECONDS_PER_DAY = 86_400
-
 # Leftovers beside the runs and in the caches, and what each kind is.
 LEFTOVERS = {
     f"{DAMAGED}*": "set aside, damaged",
@@ -38,24 +35,20 @@ def runs() -> None:
 @runs.command(name="list")
 def list_() -> None:
     """One row a run, the newest first."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("run", "finished", "data", "model", "strategy", "set"):
-        table.add_column(name, no_wrap=name == "run")
-    for name in ("epochs", "seconds", "MB"):
-        table.add_column(name, justify="right")
-    table.add_column("state")
-    for run in _all():
+    facts = ("run", "finished", "data", "model", "strategy", "set")
+    table = _table(*facts, "epochs", "seconds", "MB", "state")
+    kept = [run for path in _folders() if (run := store.find(path.name)) is not None]
+    when = {run.id: run.record["environment"]["finished"] for run in kept}
+    for run in sorted(kept, key=lambda run: when[run.id], reverse=True):
         config, result = run.config, run.result
-        row = [run.id, run.record["environment"]["finished"][:16].replace("T", " ")]
+        row = [run.id, when[run.id][:16].replace("T", " ")]
         row += [config.dataset, config.model, config.strategy, config.name]
         row += [str(result.epochs_run), f"{result.train_seconds:.1f}"]
-        row += [f"{_size(run.folder) / 1e6:.1f}"]
-        row += ["diverged" if run.diverged else "finished"]
+        row += [_megabytes(run.folder), "diverged" if run.diverged else "finished"]
         table.add_row(*map(escape, row))
-    for path in _unfinished():
-        identity = path.name.split(".")[1]
+    for path in sorted(paths.runs().glob(".*.unfinished.pt")):
         blank = [""] * 7
-        table.add_row(identity, *blank, f"{_size(path) / 1e6:.1f}", "unfinished")
+        table.add_row(path.name.split(".")[1], *blank, _megabytes(path), "unfinished")
     _print(table, f"{table.row_count} runs in {paths.runs()}")
 
 
@@ -63,7 +56,14 @@ def list_() -> None:
 @click.argument("identity", metavar="RUN")
 def show(identity: str) -> None:
     """What a run was made from, and what it came to; RUN may be shortened."""
-    run = store.find(_folder(identity).name)
+    fitting = [path.name for path in _folders() if path.name.startswith(identity)]
+    if len(fitting) != 1:
+        few = f"{len(fitting)} runs begin so" if fitting else "there is none"
+        hint = did_you_mean(identity, [path.name for path in _folders()])
+        raise ParameterError(
+            f"{identity!r} names no one run: {few}{hint}; see `lightbox runs list`"
+        )
+    run = store.find(fitting[0])
     if run is None:
         raise ParameterError(
             f"run {identity} was damaged and is set aside: run its section again"
@@ -82,16 +82,13 @@ def show(identity: str) -> None:
 @click.pass_context
 def verify(ctx: click.Context) -> None:
     """Compare every file of every run, weights included, with its checksum."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("run", "state"):
-        table.add_column(name)
-    found = {}
+    table, damaged = _table("run", "state"), 0
     for folder in _folders():
         with writing(f"run {folder.name}", folder, verb="read from"):
-            found[folder.name] = store.problem(folder)
-        table.add_row(folder.name, escape(found[folder.name] or "whole"))
-    damaged = sum(map(bool, found.values()))
-    _print(table, f"{len(found)} runs, {damaged} damaged")
+            wrong = store.problem(folder)
+        damaged += bool(wrong)
+        table.add_row(folder.name, escape(wrong or "whole"))
+    _print(table, f"{table.row_count} runs, {damaged} damaged")
     if damaged:
         click.echo("A damaged run is set aside and trained again by its section.")
         ctx.exit(1)
@@ -107,67 +104,49 @@ def verify(ctx: click.Context) -> None:
 @click.option("--delete", is_flag=True, help="Delete; without it, only list.")
 def gc(older_than: int | None, delete: bool) -> None:
     """List, and with --delete remove, what broken-off processes left behind."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("what")
-    table.add_column("MB", justify="right")
-    table.add_column("why")
-    total = 0
-    for item in _garbage(older_than):
-        total += _size(item.path)
-        state = _remove(item) if delete else item.why
-        size = f"{_size(item.path) / 1e6:.1f}" if not delete else ""
-        table.add_row(escape(item.path.name), size, state)
+    table, total = _table("what", "MB", "why"), 0
+    for path, why in _garbage(older_than).items():
+        total += _size(path)
+        size = "" if delete else _megabytes(path)
+        table.add_row(escape(path.name), size, _remove(path, why) if delete else why)
     what = "removed" if delete else "could go: run again with --delete"
     _print(table, f"{table.row_count} items, {total / 1e6:.1f} MB {what}")
 
 
-@dataclass(frozen=True)
-class _Item:
-    """Something that can go; `lock` names the lock of who may be using it."""
-
-    path: Path
-    why: str
-    lock: str
-
-
-def _garbage(older_than: int | None) -> list[_Item]:
-    """Find what can go, leftovers first."""
-    found: dict[Path, _Item] = {}
+def _garbage(older_than: int | None) -> dict[Path, str]:
+    """Find what can go and why, leftovers first."""
+    found: dict[Path, str] = {}
     for folder in (paths.runs(), *(paths.data() / n for n in ("cache", "features"))):
         for pattern, why in LEFTOVERS.items():
             for path in sorted(folder.glob(pattern)):
-                # Hidden names are `.<id>.<process>.partial` and the like.
-                own = folder == paths.runs() and not path.name.startswith(DAMAGED)
-                lock = path.name.strip(".").split(".")[0] if own else ""
-                found.setdefault(path, _Item(path, why, lock))
+                found.setdefault(path, why)
     if older_than is not None:
         limit = time.time() - older_than * SECONDS_PER_DAY
-        for folder in _folders():
-            if folder.stat().st_mtime < limit:
-                why = f"older than {older_than} days"
-                found[folder] = _Item(folder, why, folder.name)
-    return list(found.values())
+        old = [folder for folder in _folders() if folder.stat().st_mtime < limit]
+        found |= dict.fromkeys(old, f"older than {older_than} days")
+    return found
 
 
-def _remove(item: _Item) -> str:
+def _remove(path: Path, why: str) -> str:
     """Remove an item, unless a process holds its run; say what was done."""
-    with writing(str(item.path), item.path.parent):
+
+    def delete() -> None:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    with writing(str(path), path.parent):
+        if path.parent != paths.runs() or path.name.startswith(DAMAGED):
+            delete()
+            return f"removed ({why})"
         try:
-            if item.lock:
-                with store.locked(item.lock, timeout=0):
-                    _delete(item.path)
-            else:
-                _delete(item.path)
+            # A run's id, or a hidden name: `.<id>.<process>.partial` and the like.
+            with store.locked(path.name.strip(".").split(".")[0], timeout=0):
+                delete()
         except Timeout:
             return "in use, kept"
-    return f"removed ({item.why})"
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    return f"removed ({why})"
 
 
 def _folders() -> list[Path]:
@@ -175,36 +154,23 @@ def _folders() -> list[Path]:
     return sorted(path for path in paths.runs().glob("[!.]*") if path.is_dir())
 
 
-def _unfinished() -> list[Path]:
-    """List the states of unfinished runs."""
-    return sorted(paths.runs().glob(".*.unfinished.pt"))
-
-
-def _all() -> list[Any]:
-    """Read every run, the newest first."""
-    found = [run for path in _folders() if (run := store.find(path.name)) is not None]
-    return sorted(
-        found, key=lambda run: run.record["environment"]["finished"], reverse=True
-    )
-
-
-def _folder(identity: str) -> Path:
-    """Find a run's folder by the beginning of its id."""
-    fitting = [path for path in _folders() if path.name.startswith(identity)]
-    if len(fitting) != 1:
-        names = [path.name for path in _folders()]
-        few = f"{len(fitting)} runs begin so" if fitting else "there is none"
-        raise ParameterError(
-            f"{identity!r} names no one run: {few}{did_you_mean(identity, names)}; see "
-            "`lightbox runs list`"
-        )
-    return fitting[0]
-
-
 def _size(path: Path) -> int:
     """Sum a file's or a folder's bytes."""
     parts = [path, *path.rglob("*")] if path.is_dir() else [path]
     return sum(part.stat().st_size for part in parts if part.is_file())
+
+
+def _megabytes(path: Path) -> str:
+    return f"{_size(path) / 1e6:.1f}"
+
+
+def _table(*columns: str) -> Table:
+    """Begin a table: numbers to the right, ids never broken."""
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        justify = "right" if name in {"epochs", "seconds", "MB"} else "left"
+        table.add_column(name, no_wrap=name == "run", justify=justify)
+    return table
 
 
 def _print(table: Table, summary: str) -> None:

@@ -17,27 +17,12 @@ ID_LENGTH = 16  # hex digits: 64 bits, no collision among any number of course r
 
 
 def run_id(config: RunSettings, fingerprint: str) -> str:
-    """Name a run by what it is a function of.
-
-    Args:
-        config: The configuration.
-        fingerprint: Of the data.
-
-    Returns:
-        Hex digits.
-    """
+    """Name a run by what it is a function of; `fingerprint` is the data's."""
     settings = config.model_dump(exclude={"name"})
     return digest({**settings, "data": fingerprint, "procedure": PROCEDURE})
 
 
 def digest(key: dict[str, Any]) -> str:
-    """Hash what something is a function of.
-
-    Args:
-        key: Names and values that JSON can write; their order does not matter.
-
-    Returns:
-        Hex digits.
-    """
+    """Hash names and values that JSON can write, whatever their order."""
     text = json.dumps(key, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]

@@ -20,19 +20,12 @@ TIMES = 2  # steps that are timed, the faster one counts
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run trains and takes.
+    """What a run trains and takes."""
 
-    Attributes:
-        trainable: Parameters that take gradients.
-        parameters: All of the network's.
-        flops: Of one image's forward pass, a multiply-add as 2.
-        seconds: Of all its epochs on this machine, if none is saved by early stopping.
-    """
-
-    trainable: int
+    trainable: int  # parameters that take gradients
     parameters: int
-    flops: int
-    seconds: float
+    flops: int  # of one image's forward pass, a multiply-add as 2
+    seconds: float  # of all epochs on this machine, if none is saved by early stopping
 
 
 def cost(config: RunSettings, dataset: Dataset, *, weights: str) -> Cost:

@@ -18,9 +18,6 @@ class PeakMemory:
 
     On the GPU what torch has allocated; on Linux the process's resident memory,
     whose high-water mark can be reset; elsewhere unknown.
-
-    Args:
-        device: `cpu`, `cuda` or `mps`.
     """
 
     def __init__(self, device: str):
@@ -51,12 +48,7 @@ class PeakMemory:
 def environment(device: str | None) -> dict[str, Any]:
     """Say where and with what a run or a page was made.
 
-    Args:
-        device: What it computed on; None where nothing was computed by torch, which
-            is then not imported.
-
-    Returns:
-        Commit, packages, Python, platform, hardware, UTC time.
+    torch is not imported where it computed nothing: `device` is None then.
     """
     return {
         "commit": commit(),
@@ -69,14 +61,7 @@ def environment(device: str | None) -> dict[str, Any]:
 
 
 def hardware(device: str) -> str:
-    """Describe what a run computes on.
-
-    Args:
-        device: `cpu`, `cuda` or `mps`.
-
-    Returns:
-        One line, such as `AMD EPYC, 2 threads`.
-    """
+    """Describe what a run computes on, in a line such as `AMD EPYC, 2 threads`."""
     import torch
 
     if device == "cuda":
@@ -87,11 +72,7 @@ def hardware(device: str) -> str:
 
 
 def processor() -> str:
-    """Name the processor.
-
-    Returns:
-        Its model where the system tells it, else `CPU`.
-    """
+    """Name the processor's model where the system tells it, else `CPU`."""
     path = Path("/proc/cpuinfo")
     if not path.exists():
         return "CPU"
@@ -101,11 +82,7 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """Name the project's commit, with a mark where files were changed since.
-
-    Returns:
-        Twelve hex digits, `+` behind them where the tree differs, or `unknown`.
-    """
+    """Name the project's commit, `+` behind it where files differ, or `unknown`."""
     command = ["git", "-C", str(paths.project()), "describe", "--always", "--dirty=+"]
     command += ["--abbrev=12", "--exclude=*"]
     try:

@@ -58,13 +58,9 @@ def _changes(settings: TrainingParameters) -> list[dict[str, Any]]:
 
 
 def configurations(settings: TrainingParameters) -> list[tuple[RunSettings, str]]:
-    """List the runs of a section, each once.
+    """List the runs of a section, each once, with its weights as typed.
 
-    Args:
-        settings: A training section's parameters.
-
-    Returns:
-        Pairs of a configuration, with no `auto` left in it, and its weights as typed.
+    No `auto` is left in the configurations, and their weights are named in full.
     """
     found: dict[RunSettings, str] = {}
     for run in asked(settings):
@@ -80,9 +76,6 @@ def configurations(settings: TrainingParameters) -> list[tuple[RunSettings, str]
 
 def check(settings: TrainingParameters) -> None:
     """Refuse models, weights, layers and devices that cannot be had.
-
-    Args:
-        settings: A training section's parameters.
 
     Raises:
         ParameterError: One of them does not exist.
@@ -120,15 +113,7 @@ def check(settings: TrainingParameters) -> None:
 
 
 def run_all(settings: TrainingParameters, dataset: Dataset) -> list[Run]:
-    """Train what the store does not have yet, and say what it has.
-
-    Args:
-        settings: A training section's parameters.
-        dataset: The data.
-
-    Returns:
-        One run per configuration of the plan, in its order.
-    """
+    """Train what the store does not have yet, in the plan's order; say what it has."""
     runs = []
     for config, weights in configurations(settings):
         run = run_one(config, dataset, weights=weights)
@@ -148,9 +133,6 @@ def run_one(config: RunSettings, dataset: Dataset, *, weights: str) -> Run:
         config: The configuration.
         dataset: The data.
         weights: The weights as typed; `config.weights` is their full name.
-
-    Returns:
-        The finished run.
 
     Raises:
         ParameterError: The configuration does not fit the data.

@@ -34,17 +34,11 @@ OWN = "checksum"  # of run.json, in itself: of everything else that it says
 
 
 def problem(folder: Path, *, weights: bool = True) -> str:
-    """Compare a run's files with their checksums.
+    """Compare a run's files with their checksums; say what is wrong, or "".
 
     Args:
         folder: The run's.
         weights: Whether to read the weights too, the largest file by far.
-
-    Returns:
-        What is wrong, or "".
-
-    Raises:
-        OSError: The disk cannot be read.
     """
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
@@ -71,123 +65,43 @@ def _own(record: dict[str, Any]) -> str:
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Read `predictions.csv`; names of groups and classes stay text.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Columns split, image, group, label, predicted (text) and `prob_<class>`
-        (float in [0, 1]).
-    """
+    """Read `predictions.csv`; names of groups and classes stay text."""
     text = ["split", "image", "group", "label", "predicted"]
     return pd.read_csv(
         path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[]
     )
 
 
-def write_files(
-    folder: Path,
-    record: dict[str, Any],
-    history: pd.DataFrame,
-    predictions: pd.DataFrame,
-    state: dict[str, Any] | None,
-) -> None:
-    """Write the files of a run and their checksums, and sync them.
-
-    Args:
-        folder: An empty folder.
-        record: For `run.json`.
-        history: One row per epoch.
-        predictions: One row per val and test image.
-        state: Weights, tensors by name; None where none were kept.
-
-    Raises:
-        OSError: The disk is full or the folder cannot be written.
-    """
-    history.to_csv(folder / HISTORY, index=False)
-    # Nine digits name every float32 exactly.
-    predictions.to_csv(folder / PREDICTIONS, index=False, float_format="%.9g")
-    if state is not None:
-        _write_weights(folder / MODEL, state)
-    sums = {path.name: checksum(path) for path in sorted(folder.iterdir())}
-    # Tuples become lists before they are hashed, as they do in the file.
-    record = json.loads(json.dumps({**record, "sha256": sums}))
-    text = json.dumps({**record, OWN: _own(record)}, indent=1, ensure_ascii=False)
-    (folder / RECORD).write_text(text, encoding="utf-8")
-    for path in folder.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
-
-
-def _write_weights(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors; a full disk is an OSError as it is anywhere else."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
-    try:
-        save_file(tensors, path)
-    except SafetensorError as error:
-        raise OSError(None, str(error)) from error
-
-
 @dataclass(frozen=True)
 class DataRecord:
-    """What data a run saw.
+    """What data a run saw."""
 
-    Attributes:
-        fingerprint: Of files, labels and split.
-        classes: Their names, in the order of the outputs.
-        positive: The class that is looked for, or None.
-        channels: 1 or 3.
-        counts: Images by split, then by class.
-        notes: What was noticed when the data were read.
-    """
-
-    fingerprint: str
-    classes: tuple[str, ...]
-    positive: str | None
-    channels: int
-    counts: dict[str, dict[str, int]]
-    notes: tuple[str, ...] = ()
+    fingerprint: str  # of files, labels and split
+    classes: tuple[str, ...]  # in the order of the outputs
+    positive: str | None  # the class that is looked for
+    channels: int  # 1 or 3
+    counts: dict[str, dict[str, int]]  # images by split, then by class
+    notes: tuple[str, ...] = ()  # what was noticed when they were read
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to; None where it was not measured, as in older records.
+    """What a run came to; None where it was not measured, as in older records."""
 
-    Attributes:
-        best_epoch: The epoch whose weights were tested, from 1; 0 of a diverged run.
-        epochs_run: Finished ones.
-        stopped: `epochs`, `patience` or `divergence`.
-        diverged: Whether its loss left the finite numbers: then nothing was tested.
-        message: Why it diverged, and what to do.
-        train_seconds: Of features and epochs.
-        feature_seconds: Of the features of train and val.
-        micro_batch: The most images that went through the network at once.
-        train_images_per_second: Without validation.
-        inference_images_per_second: Of vectors where the features are constants.
-        peak_memory_bytes: Of the process or the GPU.
-        flops: Of one image, a multiply-add as 2.
-        depth: Convolution and linear layers on the longest path.
-        parameters: All of the network's.
-        trainable_parameters: Those that took gradients.
-    """
-
-    best_epoch: int = 0
-    epochs_run: int = 0
-    stopped: str = "epochs"
-    diverged: bool = False
-    message: str = ""
-    train_seconds: float = 0.0
-    feature_seconds: float = 0.0
-    micro_batch: int | None = None
-    train_images_per_second: float | None = None
+    best_epoch: int = 0  # whose weights were tested, from 1; 0 of a diverged run
+    epochs_run: int = 0  # finished ones
+    stopped: str = "epochs"  # or "patience", "divergence"
+    diverged: bool = False  # its loss left the finite numbers: nothing was tested
+    message: str = ""  # why it diverged, and what to do
+    train_seconds: float = 0.0  # of features and epochs
+    feature_seconds: float = 0.0  # of the features of train and val
+    micro_batch: int | None = None  # the most images in the network at once
+    train_images_per_second: float | None = None  # without validation
+    # Of vectors where the features are constants: the head alone.
     inference_images_per_second: float | None = None
-    peak_memory_bytes: int | None = None
-    flops: int | None = None
-    depth: int | None = None
+    peak_memory_bytes: int | None = None  # of the process or the GPU
+    flops: int | None = None  # of one image, a multiply-add as 2
+    depth: int | None = None  # convolution and linear layers on the longest path
     parameters: int = 0
     trainable_parameters: int = 0
 
@@ -257,12 +171,7 @@ class Run:
 def find(identity: str) -> Run | None:
     """Read a finished run, if every file that is read is what was written.
 
-    Args:
-        identity: Its id.
-
-    Returns:
-        The run, or None where the store has none; a damaged one is set aside with
-        a warning and counts as none.
+    A damaged one is set aside with a warning and counts as none.
 
     Raises:
         StoreError: The folder is there but the disk does not let it be read.
@@ -289,23 +198,17 @@ def find(identity: str) -> Run | None:
             f"the run {folder} cannot be read ({error}): is the disk or Drive still "
             "there, and yours to read? Then run again"
         ) from None
-    set_aside(
-        folder,
-        what=f"run {identity}",
-        reason=wrong,
-        then="its section trains it again when it is run",
-    )
+    _set_aside(folder, wrong)
     return None
 
 
+def _set_aside(folder: Path, reason: str) -> None:
+    then = "its section trains it again when it is run"
+    set_aside(folder, what=f"run {folder.name}", reason=reason, then=then)
+
+
 def read_weights(run: Run) -> dict[str, Any]:
-    """Read the best epoch's weights, if they are what was written.
-
-    Args:
-        run: A finished run.
-
-    Returns:
-        Tensors by name.
+    """Read the best epoch's weights, tensors by name, if they are what was written.
 
     Raises:
         StoreError: The run diverged and kept none; or the file is damaged, and the
@@ -317,9 +220,7 @@ def read_weights(run: Run) -> dict[str, Any]:
     with writing(f"the weights of run {run.id}", path.parent, verb="read from"):
         whole = path.is_file() and checksum(path) == run.record["sha256"].get(MODEL)
     if not whole:
-        reason = f"{MODEL} is missing or does not match its checksum"
-        then = "its section trains it again when it is run"
-        set_aside(run.folder, what=f"run {run.id}", reason=reason, then=then)
+        _set_aside(run.folder, f"{MODEL} is missing or does not match its checksum")
         raise StoreError(
             f"the weights of run {run.id} were damaged and it was set aside: run its "
             "section again"
@@ -336,9 +237,6 @@ def locked(name: str, *, timeout: float = -1) -> Iterator[None]:
     Args:
         name: A run's id, so that two processes train it once; or another word.
         timeout: Seconds to wait; -1 waits for ever.
-
-    Yields:
-        Nothing.
 
     Raises:
         StoreError: The folder cannot be written.
@@ -362,26 +260,12 @@ def locked(name: str, *, timeout: float = -1) -> Iterator[None]:
 
 
 def unfinished_path(identity: str) -> Path:
-    """Give the file that holds the state of a run which is not finished.
-
-    Args:
-        identity: The run's id.
-
-    Returns:
-        A file beside its folder, there while the run is under way or broken off.
-    """
+    """Give the file, beside a run's folder, of its state while it is not finished."""
     return paths.runs() / f".{identity}.unfinished.pt"
 
 
 def forget_unfinished(identity: str) -> None:
-    """Remove the state of a run that is finished now.
-
-    Args:
-        identity: Its id, whose lock the caller holds.
-
-    Raises:
-        StoreError: The disk is gone.
-    """
+    """Remove the state of a run that is finished; the caller holds its lock."""
     with writing("the end of a run", paths.runs()):
         unfinished_path(identity).unlink(missing_ok=True)
 
@@ -402,9 +286,6 @@ def write(
         predictions: One row per val and test image.
         state: The best epoch's weights, tensors by name; None of a diverged run.
 
-    Returns:
-        The run as the store has it.
-
     Raises:
         StoreError: The disk is full or the folder cannot be written.
     """
@@ -415,7 +296,20 @@ def write(
             if partial.exists():  # a killed process left it
                 shutil.rmtree(partial)
             partial.mkdir(parents=True)
-            write_files(partial, record, history, predictions, state)
+            history.to_csv(partial / HISTORY, index=False)
+            # Nine digits name every float32 exactly.
+            predictions.to_csv(partial / PREDICTIONS, index=False, float_format="%.9g")
+            if state is not None:
+                _write_weights(partial / MODEL, state)
+            sums = {path.name: checksum(path) for path in sorted(partial.iterdir())}
+            # Tuples become lists before they are hashed, as they do in the file.
+            record = json.loads(json.dumps({**record, "sha256": sums}))
+            whole = {**record, OWN: _own(record)}
+            text = json.dumps(whole, indent=1, ensure_ascii=False)
+            (partial / RECORD).write_text(text, encoding="utf-8")
+            for path in partial.iterdir():
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
             sync_folder(partial)
             partial.rename(final)
             sync_folder(final.parent)
@@ -429,3 +323,15 @@ def write(
             "whole: is the disk or Drive still there? Then run again"
         )
     return replace(run, reused=False)
+
+
+def _write_weights(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors; a full disk is an OSError as it is anywhere else."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        raise OSError(None, str(error)) from error

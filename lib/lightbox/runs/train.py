@@ -43,20 +43,12 @@ FACTS = ("split", "image", "group", "label", "predicted")
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a training loop starts from.
+    """What a training loop starts from."""
 
-    Attributes:
-        network: On the device, its frozen parts without gradients.
-        head: The name of its head.
-        training: Names of the modules that train.
-        images: All images, normalised as the weights expect.
-        compute: Device and precision.
-    """
-
-    network: nn.Module
-    head: str
-    training: set[str]
-    images: Images
+    network: nn.Module  # on the device, its frozen parts without gradients
+    head: str  # the name of its head
+    training: set[str]  # names of the modules that train
+    images: Images  # normalised as the weights expect
     compute: Compute
 
 
@@ -67,9 +59,6 @@ def prepare(config: RunSettings, dataset: Dataset, *, weights: str) -> Prepared:
         config: The configuration.
         dataset: The data.
         weights: The weights as typed; `config.weights` is their full name.
-
-    Returns:
-        All that training needs.
 
     Raises:
         WeightsError: The weights cannot be had.
@@ -113,19 +102,12 @@ def prepare(config: RunSettings, dataset: Dataset, *, weights: str) -> Prepared:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the loop trains: the whole network on images, or the head on features.
+    """What the loop trains: the whole network on images, or the head on features."""
 
-    Attributes:
-        network: Maps a batch of `examples` to logits.
-        examples: Inputs and labels by position.
-        training: Names of the modules of `network` that train.
-        seconds: What the features of train and val took to compute, once.
-    """
-
-    network: nn.Module
+    network: nn.Module  # maps a batch of `examples` to logits
     examples: Examples
-    training: set[str]
-    seconds: float
+    training: set[str]  # names of its modules that train
+    seconds: float  # that the features of train and val took to compute, once
 
 
 def features(config: RunSettings, dataset: Dataset, made: Prepared) -> Inputs:
@@ -215,18 +197,12 @@ def fit(
 
 @dataclass(frozen=True)
 class Scored:
-    """What the kept weights answered.
+    """What the kept weights answered."""
 
-    Attributes:
-        predictions: A row per val and test image: `FACTS`, then `prob_<class>`,
-            float32; no row where training diverged.
-        speed: Images a second; None where nothing was scored.
-        message: Why the run diverged; "" where it did not.
-    """
-
+    # A row per val and test image: `FACTS`, then `prob_<class>`, float32.
     predictions: pd.DataFrame
-    speed: float | None
-    message: str
+    speed: float | None  # images a second; None where nothing was scored
+    message: str  # why the run diverged; "" where it did not
 
 
 def score(
@@ -287,9 +263,6 @@ def train(identity: str, config: RunSettings, dataset: Dataset, *, weights: str)
         config: The configuration.
         dataset: The data.
         weights: The weights as typed; `config.weights` is their full name.
-
-    Returns:
-        The run as the store has it.
 
     Raises:
         StoreError: The disk is full or gone.

@@ -16,14 +16,7 @@ ALLOWED = "\n\t"  # control characters that YAML's folded titles end in
 
 
 def checked(model: type[Checked], values: dict[str, Any]) -> Checked:
-    """Validate, and turn what is wrong into one line.
-
-    Args:
-        model: The section's parameters.
-        values: Names and values as typed.
-
-    Returns:
-        The parameters.
+    """Validate what was typed, and turn what is wrong into one line.
 
     Raises:
         ParameterError: One line that names each wrong parameter, what was given
@@ -44,14 +37,7 @@ def checked(model: type[Checked], values: dict[str, Any]) -> Checked:
 
 
 def shown(value: Any) -> str:
-    """Quote a value that was typed, in one short line of printable text.
-
-    Args:
-        value: Anything.
-
-    Returns:
-        At most 80 characters.
-    """
+    """Quote a value that was typed, in at most 80 characters of printable text."""
     try:
         text = ascii(value) if _unusable(value) else repr(value)
     except ValueError:  # a number that Python refuses to write out
@@ -71,22 +57,15 @@ def _unusable(value: Any) -> str:
                 f"{ITEMS:,} items: a few plain values are meant"
             )
         if isinstance(item, str):
-            if problem := _unprintable(item):
-                return problem
+            for char in item:  # the first that no file name or terminal can hold
+                if unicodedata.category(char) in {"Cc", "Cs"} and char not in ALLOWED:
+                    return f"the character {char!a} cannot be part of a value"
         elif isinstance(item, int) and abs(item) >= 10**DIGITS:
             return f"a number of more than {DIGITS} digits"
         elif isinstance(item, dict):
             stack += [(part, depth + 1) for pair in item.items() for part in pair]
         elif isinstance(item, list | tuple | set | frozenset):
             stack += [(part, depth + 1) for part in item]
-    return ""
-
-
-def _unprintable(text: str) -> str:
-    """Name the first character that no file name, title or terminal can hold."""
-    for char in text:
-        if unicodedata.category(char) in {"Cc", "Cs"} and char not in ALLOWED:
-            return f"the character {char!a} cannot be part of a value"
     return ""
 
 
@@ -109,15 +88,7 @@ def _explain(model: type[BaseModel], problem: Any) -> str:
 
 
 def absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Make relative paths count from the folder where they were typed.
-
-    Args:
-        values: Parameters as given.
-        folder: Where the command was typed.
-
-    Returns:
-        A copy in which `data_dir` is absolute, if it can be the name of a folder.
-    """
+    """Count a relative `data_dir` from the folder where it was typed."""
     given = values.get("data_dir")
     if not isinstance(given, str) or not given or _unusable(given):
         return dict(values)

@@ -1,8 +1,7 @@
-"""The parameters of every section: names, types, units, ranges, one-line errors.
+"""The parameters of every section and run: names, types, units, ranges, defaults.
 
-papermill only warns about a name that a notebook does not have, and YAML reads
-`1e-4` as text. Both are mended here, before anything slow begins: values are
-coerced to the declared type, everything else is refused with one line.
+papermill only warns about a name that a notebook does not have, and YAML reads `1e-4`
+as text: values are coerced to the declared type or refused, before anything is slow.
 """
 
 import itertools
@@ -33,9 +32,8 @@ def _no_bool(value: Any) -> Any:
 
 def _one_line(value: Any) -> Any:
     """Dates and numbers that YAML read from a title are text all the same."""
-    if isinstance(value, Date | int | float) and not isinstance(value, bool):
-        return str(value)
-    return value
+    typed = isinstance(value, Date | int | float) and not isinstance(value, bool)
+    return str(value) if typed else value
 
 
 def _home(value: str) -> str:
@@ -54,18 +52,6 @@ Name = Annotated[str, Field(min_length=1, max_length=500)]
 Folder = Annotated[Name, AfterValidator(_home)]
 Seed = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
 Strategy = Literal["feature_extraction", "fine_tuning", "partial"]
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
-Resize = Literal["squash", "crop", "pad"]
-Language = Literal["en", "zh"]
-FirstLayer = Literal["sum", "reinitialise"]
-Head = Literal["linear", "mlp_64", "mlp_32"]
-Output = Literal["softmax", "sigmoid"]
-LossName = Literal["cross_entropy", "weighted_cross_entropy", "focal"]
-OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
-Schedule = Literal["constant", "step", "cosine", "one_cycle"]
-Augmentation = Literal["none", "light"]
-Sampling = Literal["natural", "balanced"]
 MOST_POINTS = 1_000  # of a grid, and of sets: what a course can train
 LONGEST_NAME = 80  # of a set, in letters: it heads rows of tables
 
@@ -77,7 +63,7 @@ class ImageSettings(BaseModel):
 
     dataset: Name = "phantom-chest"  # a registered set, or "folder"
     image_size: Whole = Field(default=64, ge=16, le=1024)  # pixels, square
-    resize: Resize = "squash"
+    resize: Literal["squash", "crop", "pad"] = "squash"
     seed: Seed = 0
 
 
@@ -88,7 +74,7 @@ class DataParameters(ImageSettings):
     on_bad_image: Literal["skip", "stop"] = "skip"
     split_by: Literal["group", "image"] = "group"  # group: patient or slide
     classes: list[Name] = []  # which, in this order; empty takes all
-    language: Language = "en"
+    language: Literal["en", "zh"] = "en"
     title: Line = "Transfer learning on medical images"
     author: Line = ""
     course: Line = ""
@@ -100,23 +86,23 @@ class TrainingSettings(ImageSettings):
 
     first_trainable: Name | None = None  # layer name, for the strategy `partial`
     frozen: tuple[Name, ...] = ()  # layers frozen under `partial`: features.2:30
-    first_layer: FirstLayer = "sum"  # of one-channel images
-    head: Head = "linear"
-    output: Output = "softmax"
+    first_layer: Literal["sum", "reinitialise"] = "sum"  # of one-channel images
+    head: Literal["linear", "mlp_64", "mlp_32"] = "linear"
+    output: Literal["softmax", "sigmoid"] = "softmax"
     weights: Name = "none"  # "none", an enum such as IMAGENET1K_V1, or a file
-    loss: LossName = "cross_entropy"
+    loss: Literal["cross_entropy", "weighted_cross_entropy", "focal"] = "cross_entropy"
     gamma: Real = Field(default=2.0, ge=0, le=10)  # of the focal loss
-    optimizer: OptimizerName = "adam"
+    optimizer: Literal["sgd", "rmsprop", "adam", "adamw"] = "adam"
     momentum: Real = Field(default=0.0, ge=0, lt=1)  # of SGD and RMSprop
-    schedule: Schedule = "constant"
-    augmentation: Augmentation = "none"
-    sampling: Sampling = "natural"
+    schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
+    augmentation: Literal["none", "light"] = "none"
+    sampling: Literal["natural", "balanced"] = "natural"
     epochs: Whole = Field(default=10, ge=1, le=1000)
     batch_size: Whole = Field(default=32, ge=1, le=4096)  # images
     learning_rate: Real = Field(default=1e-3, gt=0, le=10)
     patience: Whole = Field(default=5, ge=0, le=1000)  # epochs; 0 switches it off
-    device: Device = "auto"
-    precision: Precision = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 
 
 class RunSettings(TrainingSettings):
@@ -226,24 +212,11 @@ SECTIONS: dict[str, type[DataParameters]] = {
 
 
 def section(name: str) -> type[DataParameters]:
-    """Look a section's parameters up by the notebook's stem.
-
-    Args:
-        name: The stem, such as `00_data`.
-
-    Returns:
-        The model that validates its parameters.
-
-    Raises:
-        ParameterError: There is no such section.
-    """
-    if name not in SECTIONS:
-        allowed = ", ".join(SECTIONS)
-        raise ParameterError(
-            f"no notebook named {name!r}: there are {allowed}"
-            f"{did_you_mean(name, SECTIONS)}"
-        )
-    return SECTIONS[name]
+    """Look a section's parameters up by the notebook's stem, such as `00_data`."""
+    if name in SECTIONS:
+        return SECTIONS[name]
+    allowed, hint = ", ".join(SECTIONS), did_you_mean(name, SECTIONS)
+    raise ParameterError(f"no notebook named {name!r}: there are {allowed}{hint}")
 
 
 def validate(name: str, values: dict[str, Any]) -> DataParameters:
@@ -252,9 +225,6 @@ def validate(name: str, values: dict[str, Any]) -> DataParameters:
     Args:
         name: The notebook's stem.
         values: Parameter names and values as YAML or a notebook has them.
-
-    Returns:
-        The frozen parameters, defaults filled in.
 
     Raises:
         ParameterError: One line that names each wrong parameter, what was

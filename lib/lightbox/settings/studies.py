@@ -1,6 +1,6 @@
 """A study: `params/<study>/common.yaml` and one YAML file per notebook."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,6 @@ class Study:
     """The notebooks of a report and the validated values of each.
 
     Attributes:
-        name: The folder's name.
-        folder: Where the YAML files are.
         values: Per notebook stem, in reading order, the values that were given
             (common, then the notebook's own, then the overrides).
     """
@@ -30,13 +28,7 @@ class Study:
     values: dict[str, dict[str, Any]]
 
     def only(self, prefixes: tuple[str, ...]) -> "Study":
-        """Keep the notebooks whose stem begins with one of `prefixes`.
-
-        Args:
-            prefixes: Such as `("00", "01")`; empty keeps all.
-
-        Returns:
-            The smaller study.
+        """Keep the notebooks whose stem begins with one of `prefixes`; empty keeps all.
 
         Raises:
             ParameterError: A prefix that no notebook of the study has.
@@ -52,16 +44,10 @@ class Study:
             for stem, values in self.values.items()
             if not prefixes or stem.startswith(prefixes)
         }
-        return Study(self.name, self.folder, kept)
+        return replace(self, values=kept)
 
     def override(self, given: dict[str, Any]) -> "Study":
         """Set parameters; a name that only some notebooks have goes to those.
-
-        Args:
-            given: Names and values typed on the command line.
-
-        Returns:
-            The study with them.
 
         Raises:
             ParameterError: A name that none of the notebooks has.
@@ -77,16 +63,13 @@ class Study:
             stem: old | {name: given[name] for name in given if name in fields[stem]}
             for stem, old in self.values.items()
         }
-        return Study(self.name, self.folder, values)
+        return replace(self, values=values)
 
     def validated(self, folder: Path) -> "Study":
-        """Check every value before a kernel starts.
+        """Check every value that was given, before a kernel starts.
 
         Args:
             folder: Where the command was typed; relative paths count from it.
-
-        Returns:
-            The study with coerced values, only those that were given.
 
         Raises:
             ParameterError: One line that names the notebook and the parameter.
@@ -98,7 +81,7 @@ class Study:
             except ParameterError as error:
                 raise ParameterError(f"{stem}: {error}") from None
             checked[stem] = model.model_dump(include=set(values))
-        return Study(self.name, self.folder, checked)
+        return replace(self, values=checked)
 
 
 def load(folder: Path) -> Study:
@@ -107,9 +90,6 @@ def load(folder: Path) -> Study:
     Args:
         folder: `params/<study>`, absolute or counted from the current folder;
             a bare name is looked for among the project's studies.
-
-    Returns:
-        The study, its notebooks in reading order.
 
     Raises:
         ParameterError: No such folder, or a file that is no mapping of names.

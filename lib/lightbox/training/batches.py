@@ -21,10 +21,7 @@ def light(images: Tensor) -> Tensor:
     tile may show without changing its diagnosis. Borders repeat.
 
     Args:
-        images: (N, C, H, W), normalised.
-
-    Returns:
-        (N, C, H, W), new values; the dice are torch's, so a seed fixes them.
+        images: (N, C, H, W), normalised. The dice are torch's, so a seed fixes them.
     """
     count, draw = len(images), torch.rand(len(images), 6) * 2 - 1
     angle = draw[:, 0] * math.radians(DEGREES)
@@ -96,13 +93,10 @@ class Images:
         self._resident = _resident(pixels) if device == "cuda" else None
 
     def batch(self, positions: Tensor) -> Tensor:
-        """Gather and normalise.
-
-        Args:
-            positions: (B,), int64, on the CPU.
+        """Gather and normalise images at `positions` (B,), which are on the CPU.
 
         Returns:
-            Images (B, C, H, W), float32, channels last, on the device.
+            (B, C, H, W), float32, channels last, on the device.
         """
         if self._resident is not None:
             chunk = self._resident[positions.to(self.device, non_blocking=True)]
@@ -117,13 +111,7 @@ class Images:
 
 
 class Vectors:
-    """Features in memory, read like images.
-
-    Args:
-        features: (N, D), float32.
-        labels: (N,), int64, on the device.
-        device: Where batches go.
-    """
+    """Features (N, D) in memory, read like images."""
 
     def __init__(self, features: np.ndarray, labels: Tensor, *, device: str):
         self.labels = labels

@@ -11,10 +11,6 @@ from lightbox.base.files import read_seal, set_aside, write_sealed, writing
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a state so that a kill at any moment leaves the old or the new one.
 
-    Args:
-        path: The checkpoint.
-        state: Tensors, numbers, text, lists and dicts of them.
-
     Raises:
         StoreError: The disk is full or the folder cannot be written; what was there
             before is still whole.
@@ -34,14 +30,9 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """Read a checkpoint without running code from it.
+    """Read a checkpoint without running code from it; None where there is none.
 
-    Args:
-        path: The checkpoint.
-
-    Returns:
-        The state, or None where there is none; a damaged one is set aside with a
-        warning, and the run begins anew.
+    A damaged one is set aside with a warning, and the run begins anew.
 
     Raises:
         StoreError: The disk does not let it be read.

@@ -23,15 +23,7 @@ class DeviceMemoryError(LightboxError):
 
 
 def attempt(work: Callable[[], Result]) -> Result | None:
-    """Work, unless the device's memory is full.
-
-    Args:
-        work: Gives anything but None.
-
-    Returns:
-        What `work` gave, or None where memory did not suffice; what it had
-        allocated is free again then.
-    """
+    """Work, or give None where the device's memory did not suffice: it is free then."""
     try:
         return work()
     except RuntimeError as error:
@@ -46,13 +38,7 @@ def attempt(work: Callable[[], Result]) -> Result | None:
 
 
 def halve(size: int) -> int:
-    """Choose the next smaller part of a batch.
-
-    Args:
-        size: Images that did not fit.
-
-    Returns:
-        Half of them, rounded up.
+    """Choose the next smaller part of a batch: half the images, rounded up.
 
     Raises:
         DeviceMemoryError: `size` was the smallest already.
@@ -100,18 +86,11 @@ class Compute:
 
 
 def resolve(device: str = "auto", precision: str = "auto") -> Compute:
-    """Choose the device and the precision.
+    """Choose the device and the precision; no `auto` is left.
 
     `auto` takes CUDA, then Apple's MPS, then the CPU; bfloat16 where the
     hardware computes it natively (Ampere and later, AVX-512 BF16, AMX), float16
     with loss scaling on older CUDA cards (a T4), else float32.
-
-    Args:
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        precision: `auto`, `float32`, `bfloat16` or `float16`.
-
-    Returns:
-        The choice, with no `auto` left.
 
     Raises:
         ParameterError: A device that this machine does not have, or float16 on
@@ -156,9 +135,6 @@ def seed_everything(seed: int) -> None:
 
     Operations without a deterministic CUDA kernel only warn: the same bytes are
     promised per machine on the CPU, closeness elsewhere.
-
-    Args:
-        seed: The run's seed, or one derived from it.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     random.seed(seed)

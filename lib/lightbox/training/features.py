@@ -31,14 +31,7 @@ class _Captured(Exception):  # noqa: N818 - control flow, not an error
 def ends_in(network: nn.Module, head: str, images: Images, compute: Compute) -> bool:
     """Tell whether the head's output is the network's: only then do vectors do.
 
-    Args:
-        network: The network, on the device.
-        head: The name of its head.
-        images: Where to take two images from.
-        compute: Device and precision.
-
-    Returns:
-        False for SqueezeNet, say, which pools after its last convolution.
+    It is not for SqueezeNet, say, which pools after its last convolution.
     """
     network.eval()
     seen: list[Tensor] = []

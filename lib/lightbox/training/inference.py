@@ -19,7 +19,7 @@ def predict(
     compute: Compute,
     batch_size: int,
 ) -> Tensor:
-    """Compute the logits of many images in eval mode, in order.
+    """Compute the logits (N, K), float32, of many images in eval mode, in order.
 
     Args:
         network: Maps a batch to logits (B, K).
@@ -27,9 +27,6 @@ def predict(
         positions: Which, (N,).
         compute: Device and precision.
         batch_size: Images at a time; fewer where the device's memory is short.
-
-    Returns:
-        Logits (N, K), float32, on the device.
 
     Raises:
         DeviceMemoryError: Three images at a time are too many.
@@ -80,19 +77,7 @@ def evaluate(
     compute: Compute,
     batch_size: int,
 ) -> tuple[float, float]:
-    """Take the mean loss and the accuracy over images.
-
-    Args:
-        network: Maps a batch to logits.
-        examples: Inputs and labels by position.
-        positions: Which, (N,).
-        loss: One value per image, of logits and labels.
-        compute: Device and precision.
-        batch_size: Images at a time.
-
-    Returns:
-        The mean loss and the accuracy in [0, 1].
-    """
+    """Take the mean loss and the accuracy, in [0, 1], over images."""
     logits = predict(
         network, examples, positions, compute=compute, batch_size=batch_size
     )
@@ -105,14 +90,7 @@ def evaluate(
 
 
 def classify(logits: Tensor) -> Tensor:
-    """Answer with the likeliest class.
-
-    Args:
-        logits: (N, K), or (N, 1) where a sigmoid gives the second class.
-
-    Returns:
-        Class indices (N,), int64.
-    """
+    """Answer with the likeliest class; logits (N, 1) are a sigmoid's for the second."""
     if logits.shape[1] == 1:
         return (logits[:, 0] > 0).long()
     return logits.argmax(dim=1)

@@ -93,10 +93,7 @@ class Gradients:
         self.finite_steps = zero.clone()
 
     def of(self, positions: Tensor) -> None:
-        """Compute the gradient of a batch's mean loss.
-
-        Args:
-            positions: (B,), of the batch's images.
+        """Compute the gradient of the mean loss of the images at `positions` (B,).
 
         Raises:
             DeviceMemoryError: Three images at a time are too many.
@@ -139,13 +136,6 @@ def batches(order: Tensor, size: int) -> list[Tensor]:
 
     BatchNorm cannot normalise one value, and dropping the image would make the
     training set depend on the batch size.
-
-    Args:
-        order: (N,), positions.
-        size: Images in a batch.
-
-    Returns:
-        Parts of `order`, in order.
     """
     parts = list(order.split(size))
     if len(parts) > 1 and len(parts[-1]) == 1:
@@ -156,26 +146,16 @@ def batches(order: Tensor, size: int) -> list[Tensor]:
 
 @dataclass(frozen=True)
 class Fit:
-    """What training gave.
+    """What training gave."""
 
-    Attributes:
-        history: One row per finished epoch, columns `EPOCH`.
-        best_epoch: The epoch of the lowest val loss, from 1, whose weights the
-            network holds when `fit` returns; 0 where training diverged.
-        stopped: `patience`, `epochs` or `divergence`.
-        step_seconds: Of all epochs, without validation.
-        micro_batch: The most images that went through the network at once; below
-            the batch size where the device's memory was short. BatchNorm then
-            normalised parts of a batch, see `Gradients`.
-        message: Why training diverged and what to do; "" where it did not.
-    """
-
-    history: pd.DataFrame
-    best_epoch: int
-    stopped: str
-    step_seconds: float
+    history: pd.DataFrame  # one row per finished epoch, columns `EPOCH`
+    best_epoch: int  # of the lowest val loss, whose weights are kept; 0: diverged
+    stopped: str  # "patience", "epochs" or "divergence"
+    step_seconds: float  # of all epochs, without validation
+    # The most images that went through the network at once; below the batch size where
+    # the device's memory was short: see `Gradients` on BatchNorm.
     micro_batch: int
-    message: str = ""
+    message: str = ""  # why training diverged and what to do
 
 
 def fit(
@@ -261,12 +241,8 @@ class _State:
         self._gradients = Gradients(
             network, examples, settings, train=train, compute=self._compute
         )
-        self._parts = (
-            network,
-            self._optimizer,
-            self._schedule,
-            self._gradients.scaler,
-        )
+        scaler = self._gradients.scaler
+        self._parts = (network, self._optimizer, self._schedule, scaler)
         self.rows: list[dict[str, float]] = []
         self._step_seconds, self._best_loss, self._best_epoch = 0.0, float("inf"), 0
         self.best_state: dict[str, Tensor] = {}

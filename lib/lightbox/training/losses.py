@@ -39,15 +39,7 @@ class Focal:
     alpha: Tensor | None = None
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Compute the loss of each image.
-
-        Args:
-            logits: (N, K) or (N, 1), float32.
-            labels: (N,), int64.
-
-        Returns:
-            (N,), in nats, at least 0.
-        """
+        """Compute the loss (N,) in nats of logits (N, K) or (N, 1) and labels (N,)."""
         log_p = log_probabilities(logits)
         log_pt = log_p.gather(1, labels[:, None]).squeeze(1)
         loss = -log_pt
@@ -62,14 +54,9 @@ class Focal:
 
 
 def log_probabilities(logits: Tensor) -> Tensor:
-    """Turn logits into log-probabilities of all classes.
+    """Turn logits into float32 log-probabilities of all classes.
 
-    Args:
-        logits: (N, K) for softmax, or (N, 1) for a sigmoid whose output is the
-            second class's.
-
-    Returns:
-        (N, K) or (N, 2), float32.
+    Logits (N, 1) are of a sigmoid whose output is the second class's: (N, 2) come back.
     """
     logits = logits.float()
     if logits.shape[1] == 1:
@@ -78,13 +65,9 @@ def log_probabilities(logits: Tensor) -> Tensor:
 
 
 def balanced_weights(counts: Tensor) -> Tensor:
-    """Weigh classes inversely to their frequency, with mean one over images.
+    """Weigh classes of `counts` (K,) images: N / (K n_k), scikit-learn's `balanced`.
 
-    Args:
-        counts: (K,), images of each class in train, all above 0.
-
-    Returns:
-        (K,), N / (K n_k), scikit-learn's `balanced`.
+    The mean over the images is one; all counts must be above 0.
     """
     return counts.sum() / (len(counts) * counts.float())
 
@@ -93,12 +76,9 @@ def make(name: str, *, gamma: float, counts: Tensor) -> Loss:
     """Build a loss by name.
 
     Args:
-        name: A `LossName` of the settings.
+        name: A `loss` of the settings.
         gamma: Of the focal loss.
         counts: (K,), images of each class in train, for the weighted forms.
-
-    Returns:
-        A function of logits and labels to one value per image.
     """
     if name == "cross_entropy":
         return Focal()

@@ -40,14 +40,9 @@ def make_optimizer(settings: RunSettings, weights: Iterable[nn.Parameter]) -> Op
 def make_schedule(name: str, optimizer: Optimizer, *, total_steps: int) -> LRScheduler:
     """Build a schedule that is stepped after every optimizer step.
 
-    Args:
-        name: A `Schedule` of the settings.
-        optimizer: Whose rate it sets; that rate is the highest.
-        total_steps: Steps in all epochs.
-
-    Returns:
-        The schedule: `constant`; `step`, a tenth after each third; `cosine` to
-        zero; `one_cycle`, up for 30 % of the steps and down to nothing.
+    `constant`; `step`, a tenth after each third of `total_steps`; `cosine` to zero;
+    `one_cycle`, up for 30 % of the steps and down to nothing. The optimizer's own
+    rate is the highest.
     """
     if name == "step":
         return StepLR(optimizer, max(1, -(-total_steps // STEPS)), FACTOR)
