@@ -33,14 +33,6 @@ class ReportError(LightboxError):
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """Suggest the nearest allowed name.
-
-    Args:
-        given: What the user typed.
-        allowed: The valid names.
-
-    Returns:
-        ``"; did you mean 'x'?"``, or an empty string where nothing is near.
-    """
+    """Suggest the nearest allowed name: ``"; did you mean 'x'?"``, or nothing."""
     near = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""

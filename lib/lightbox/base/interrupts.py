@@ -18,11 +18,7 @@ AGAIN = 0.5  # seconds between two interrupts of a kernel, which ignores one at 
 
 
 class StopRequested(LightboxError):  # noqa: N818 - no mistake
-    """The user or the system asked the command to stop.
-
-    Args:
-        number: The signal's.
-    """
+    """The user or the system asked the command to stop, by a signal's number."""
 
     def __init__(self, number: int):
         super().__init__(

@@ -10,11 +10,8 @@ def project() -> Path:
     """Find the project folder: the nearest one upwards that holds `notebooks/`.
 
     It is looked for above the current folder first, then above the installed
-    package (an editable install), so that a clone wins over a stray install.
-
-    Returns:
-        The project's root, or the current folder where none is found (Colab,
-        a plain install).
+    package (an editable install), so that a clone wins over a stray install. Where
+    none is found (Colab, a plain install), it is the current folder.
     """
     for start in (Path.cwd(), PACKAGE):
         for folder in (start, *start.parents):

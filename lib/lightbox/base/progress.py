@@ -44,12 +44,7 @@ class Progress:
         )
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Count `steps` as done; `note` is shown behind the bar.
-
-        Args:
-            steps: How many steps were finished.
-            note: A few words on the state, such as `"val loss 0.41"`.
-        """
+        """Count steps as done; a note such as `"val loss 0.41"` stands behind them."""
         self.done += steps
         if self._bar is not None:
             if note:
@@ -76,17 +71,7 @@ class Progress:
 def track(
     items: Iterable[Any], label: str, total: int, unit: str = "it"
 ) -> Iterator[Any]:
-    """Yield `items` one by one while a progress bar counts them.
-
-    Args:
-        items: What is worked on.
-        label: What is being done.
-        total: How many items there are.
-        unit: What one item is called.
-
-    Yields:
-        The items, unchanged.
-    """
+    """Yield items one by one while a progress bar counts them."""
     with Progress(label, total, unit) as progress:
         for item in items:
             yield item

@@ -31,9 +31,6 @@ def extract(notebook: Path, folder: Path) -> list[Path]:
         The files written, in the order of the notebook. Figures without a label
         and tables without a file are left out; a figure that has no SVG is
         written as PNG.
-
-    Raises:
-        ReportError: The notebook cannot be read, or uses a name twice.
     """
     files: dict[Path, bytes] = {}
     for block in read(notebook).blocks:
@@ -60,9 +57,6 @@ def render(
         notebooks: Executed notebooks, in order; a failed one ends at its banner.
         out: Folder for the files; made if missing.
         formats: Any of `"html"`, `"pdf"`, `"docx"`.
-
-    Returns:
-        The files written, in the order of `formats`.
 
     Raises:
         ReportError: No notebooks, an unknown format, or a document that cannot

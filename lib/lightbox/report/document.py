@@ -53,10 +53,9 @@ def prepare(text: str) -> str:
 
 
 def macros(texts: Iterable[str]) -> list[dict[str, str]]:
-    """Collect macro definitions; pandoc knows one only in its own formula.
+    """Collect macro definitions, which pandoc knows only in their own formula.
 
-    Returns:
-        For each definition its `tex`, and a Lua `pattern` that finds it.
+    Each is given by its `tex`, and by a Lua `pattern` that finds it.
     """
     found = dict.fromkeys(m[0] for text in texts for m in DEFINITION.finditer(text))
     return [{"tex": tex, "pattern": re.sub(r"(\W)", r"%\1", tex)} for tex in found]
@@ -118,7 +117,9 @@ class Format:
         return path.name
 
     def figure(self, block: blocks.Figure) -> str:
-        """Take a figure in: as it is drawn, or as pixels where it is not."""
+        """Take a figure in, as vectors where it has them."""
+        if block.svg:
+            return self.keep(block.svg.encode("utf-8"), "svg")
         return self.keep(block.png, "png")
 
     def table(self, block: blocks.Table) -> str:

@@ -17,18 +17,19 @@ from lightbox.report import blocks, pandoc, tables
 from lightbox.report.document import Format, Report, compose, plain
 
 TEMPLATE = Path(__file__).with_name("template.typ")
+MAIN = """#import "template.typ": *
+#show: report.with(json("report.json"))
+
+"""
+PICTURE = """#set page(width: auto, height: auto, margin: 0pt)
+#image("figure.svg")
+"""
 
 
 class Typst(Format):
     """Tables and provenance go as data, which the template never evaluates."""
 
     name = "typst"
-
-    def figure(self, block: blocks.Figure) -> str:
-        """Take a figure in, as vectors where it has them."""
-        if block.svg:
-            return self.keep(block.svg.encode("utf-8"), "svg")
-        return self.keep(block.png, "png")
 
     def table(self, block: blocks.Table) -> str:
         """Take a table in; the template measures and sets it."""
@@ -47,11 +48,7 @@ class Typst(Format):
 def write(report: Report) -> bytes:
     """Set a report as PDF/A-2b: tagged, with outline and embedded fonts.
 
-    Args:
-        report: What to render.
-
-    Returns:
-        The file's bytes; the same report gives the same bytes.
+    The same report gives the same bytes.
 
     Raises:
         ReportError: Typst or pandoc is missing, a character is in no font, or
@@ -64,11 +61,7 @@ def write(report: Report) -> bytes:
         body = pandoc.run(document, "typst", folder).decode("utf-8")
         (folder / "report.json").write_text(json.dumps(_title(report)), "utf-8")
         (folder / "template.typ").write_bytes(TEMPLATE.read_bytes())
-        (folder / "main.typ").write_text(
-            '#import "template.typ": *\n'
-            '#show: report.with(json("report.json"))\n\n' + body,
-            encoding="utf-8",
-        )
+        (folder / "main.typ").write_text(MAIN + body, "utf-8")
         return _compile(folder, _timestamp(report))
 
 
@@ -112,15 +105,10 @@ def rasterise(svg: str) -> bytes:
     import typst
 
     with tempfile.TemporaryDirectory(prefix="lightbox-report-") as name:
-        folder = Path(name)
-        (folder / "figure.svg").write_text(svg, encoding="utf-8")
-        (folder / "main.typ").write_text(
-            '#set page(width: auto, height: auto, margin: 0pt)\n#image("figure.svg")',
-            encoding="utf-8",
-        )
-        return typst.compile(
-            str(folder / "main.typ"), root=str(folder), format="png", ppi=200
-        )
+        main = Path(name) / "main.typ"
+        main.write_text(PICTURE, "utf-8")
+        main.with_name("figure.svg").write_text(svg, "utf-8")
+        return typst.compile(str(main), root=name, format="png", ppi=200)
 
 
 def _compile(folder: Path, timestamp: int) -> bytes:
@@ -131,14 +119,12 @@ def _compile(folder: Path, timestamp: int) -> bytes:
             "PDF needs Typst, which is missing; install it with: "
             "pip install 'typst==0.15.*'"
         ) from error
-    searched = [str(files.FOLDER)]
-    if files.own_folder().is_dir():
-        searched.append(str(files.own_folder()))
+    folders = (files.FOLDER, files.own_folder())
     try:
         return typst.compile(
             str(folder / "main.typ"),
             root=str(folder),
-            font_paths=searched,
+            font_paths=[str(path) for path in folders if path.is_dir()],
             ignore_system_fonts=True,
             # The archival standard makes a missing glyph an error, not a box.
             pdf_standards="a-2b",
