@@ -1,7 +1,6 @@
 """Confidence against accuracy, and what one temperature mends."""
 
 import math
-import re
 
 import matplotlib.ticker as ticker
 import numpy as np
@@ -109,10 +108,10 @@ def _errors(found: Calibrated, wide: int) -> str:
     before, after = found.errors
     if found.after is None:
         return f"ECE {before:.3f}"
-    text = _("ECE {before:.3f} → {after:.3f}, T = {temperature:.2f}").format(
-        before=before, after=after, temperature=found.temperature
-    )
-    return text if len(text) <= wide else re.sub("， ?|, ", "\n", text, count=1)
+    change = f"ECE {before:.3f} → {after:.3f}"
+    fitted = f"T = {found.temperature:.2f}"
+    text = _("{change}, {fitted}").format(change=change, fitted=fitted)
+    return text if len(text) <= wide else f"{change}\n{fitted}"
 
 
 def _diagram(axis: Axes, found: Calibrated, start: float) -> None:

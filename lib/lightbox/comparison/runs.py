@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 import pandas as pd
 
 from lightbox.base.errors import DataError
-from lightbox.base.words import _, language
+from lightbox.base.words import _
 from lightbox.display.names import run_names, seed_groups, short_names
 from lightbox.display.outputs import Figure, Prose, Table, escape_markdown
 from lightbox.evaluation.bootstrap import Patients, resample_patients
@@ -180,7 +180,7 @@ def _wrapped(display: Callable[..., Any], *, keep: bool) -> Callable[..., Any]:
 
 def _joined(texts: Sequence[str]) -> str:
     """List texts that may hold commas."""
-    return ("；" if language() == "zh" else "; ").join(texts)
+    return _("; ").join(texts)
 
 
 def _lines(runs: Runs) -> str:

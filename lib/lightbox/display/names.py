@@ -95,7 +95,7 @@ def model_name(model: str) -> str:
 
 
 def strategy_name(strategy: str) -> str:
-    """Name a strategy: `fine_tuning` is `fine-tuning`, in Chinese 微調."""
+    """Name a strategy: `fine_tuning` is `fine-tuning`."""
     return _(STRATEGIES.get(strategy, strategy))
 
 
@@ -171,10 +171,11 @@ def run_names(runs: Sequence[Configured], *, seeds: bool = True) -> list[str]:
 
 
 def _told(run: Configured, keys: list[str]) -> list[str]:
-    """Tell settings by word and value, such as `Batch 32`; the unit stays away."""
+    """Tell settings by word and value, such as `Batch 32`; no unit is in the word."""
     parts = []
     for key in keys:
-        value, word = setting(run, key), re.split("[,（]", setting_title(key))[0]
+        value = setting(run, key)
+        word = _("Size") if key == "image_size" else setting_title(key)
         if value:
             parts.append(value if key in _BARE else f"{word} {value}")
     return parts
