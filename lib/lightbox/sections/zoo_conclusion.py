@@ -214,9 +214,7 @@ def transformers(runs: Runs, table: pd.DataFrame) -> Finding | None:
             difference = _against(vit, twin, runs, table)
             said.append(text.format(difference=difference))
     else:
-        said.append(
-            _("Pretraining: the transformer was pretrained, so this is out.")
-        )
+        said.append(_("Pretraining: the transformer was pretrained, so this is out."))
     said.append(
         _(
             "Framing: images that are already cropped to their subject leave little "
