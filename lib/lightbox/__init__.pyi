@@ -74,6 +74,15 @@ from .sections.preview import (
     plan_table as plan_table,
 )
 from .sections.section import start as start
+from .sections.summary import (
+    best_table as best_table,
+    collect_sections as collect_sections,
+    how_to_repeat as how_to_repeat,
+    sources as sources,
+    summary_limits as summary_limits,
+    summary_remarks as summary_remarks,
+    summary_table as summary_table,
+)
 from .sections.transfer import (
     conclusion as conclusion,
     leakage_table as leakage_table,

@@ -4,13 +4,14 @@
     python lib/tools/catalogue.py --check    # status 1 on a missing or stale entry
 
 What is said stands in the library, marked by `_`, `N_`, `ngettext` and `pgettext`,
-in the data cards, and in the Markdown cells of the notebooks, each cell one entry.
+in the data of `DATA`, and in the Markdown cells of the notebooks, each cell one entry.
 """
 
 import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import yaml
@@ -22,11 +23,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 LIBRARY = PROJECT / "lib/lightbox"
 FILE = LIBRARY / "locale/zh_TW.po"
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
-CARDS = "cards.yaml"
-SHOWN = (
-    *("title", "task", "licence", "notes"),
-    *("group", "group_key", "alternative_key", "key_reason"),
-)
+# Data that is shown, and under which keys its texts stand (None: under all).
+DATA: dict[str, tuple[str, ...] | None] = {
+    "cards.yaml": (
+        *("title", "task", "licence", "notes"),
+        *("group", "group_key", "alternative_key", "key_reason"),
+    ),
+    "checklist.yaml": ("topic", "answer", "shown"),
+    "networks.yaml": None,
+}
 WIDTH = 88
 HEADER = b"# The Chinese of Taiwan, by the English that it stands for.\n\n"
 
@@ -38,15 +43,27 @@ def said(
     for path in sorted(file for folder in folders for file in folder.rglob("*.py")):
         for _, text, _, context in extract_from_file("python", path, KEYWORDS):
             yield _place(path), text, context
-    for path in sorted(file for folder in folders for file in folder.rglob(CARDS)):
-        for card in yaml.safe_load(path.read_text(encoding="utf-8")).values():
-            for texts in filter(None, map(card.get, SHOWN)):
-                for text in [texts] if isinstance(texts, str) else texts:
-                    yield _place(path), text, None
+    for path in sorted(file for folder in folders for file in folder.rglob("*.yaml")):
+        if path.name in DATA:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            for text in _texts(data, DATA[path.name]):
+                yield _place(path), text, None
     for path in sorted(file for folder in folders for file in folder.glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
                 yield _place(path), cell.source, None
+
+
+def _texts(data: Any, keys: tuple[str, ...] | None) -> Iterator[str]:
+    """Find the texts of data that stand under some keys, at whatever depth."""
+    if isinstance(data, str) and data and keys is None:
+        yield data
+    elif isinstance(data, list):
+        for each in data:
+            yield from _texts(each, keys)
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield from _texts(value, None if keys and key in keys else keys)
 
 
 def _place(path: Path) -> str:

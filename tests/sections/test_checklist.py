@@ -9,12 +9,11 @@ import pytest
 from example_runs import make_run, study
 
 from lightbox.base.words import said_in
+from lightbox.comparison.runs import Runs
 from lightbox.data.cards import CARDS
 from lightbox.display.provenance import CONTEXT
-from lightbox.sections.checklist import ALWAYS, ITEMS, checklist
-from lightbox.sections.checklist import ANSWERS as OF_DATA
-from lightbox.sections.checklist import RUN_ANSWERS as OF_RUNS
-from lightbox.sections.summary import Summary
+from lightbox.sections.checklist import answers, checklist, items
+from lightbox.sections.summary import Summary, collect_sections
 
 
 def section(dataset="chest-xray", *, groups=True, bad=2, **settings):
@@ -40,6 +39,7 @@ def section(dataset="chest-xray", *, groups=True, bad=2, **settings):
         fingerprint="f" * 64,
     )
     given = {"title": "X-rays", "classes": [], "split_by": "group", "seed": 3}
+    given |= {"sections": []}
     return SimpleNamespace(
         name="05_summary",
         settings=SimpleNamespace(**(given | settings)),
@@ -48,18 +48,21 @@ def section(dataset="chest-xray", *, groups=True, bad=2, **settings):
     )
 
 
+def summary(runs=(), labels=(), **given):
+    runs = {"01_x": Runs(runs)} if runs else {}
+    return Summary(runs, {}, section(**given), True, frozenset(labels))
+
+
 def filled(runs=(), language="en", **given):
-    asked = section(**given)
-    found = Summary({"01_x": list(runs)} if runs else {}, {}, asked, True)
-    table = said_in(language, checklist, asked, found=found)
+    table = said_in(language, checklist, summary(runs, **given))
     return table, dict(zip(table.frame.iloc[:, 0], table.frame.iloc[:, 3], strict=True))
 
 
 def test_items_are_numbered_once_and_every_answer_has_one():
-    keys = [item.key for item in ITEMS]
+    keys = [item.key for item in items()]
     assert len(set(keys)) == len(keys)
-    assert set(OF_DATA) | set(ALWAYS) | set(OF_RUNS) <= set(keys)
-    numbers = [n for item in ITEMS for n in item.claim.split(", ") if n]
+    assert set(answers(summary(study()))) <= set(keys)
+    numbers = [n for item in items() for n in item.claim.split(", ") if n]
     assert numbers == sorted(numbers, key=int)
     assert len(set(numbers)) == len(numbers)
     assert set(map(int, numbers)) <= set(range(1, 45))
@@ -96,7 +99,7 @@ def test_without_runs_nothing_is_said_of_models():
         assert said[topic] == "not known"
     assert "0 runs" in table.caption
     filled_in = (table.frame.iloc[:, 3] != "not known").sum()
-    assert f"{filled_in} of {len(ITEMS)} are filled" in table.caption
+    assert f"{filled_in} of {len(items())} are filled" in table.caption
 
 
 def test_unknown_patients_and_a_split_by_image_are_told():
@@ -105,10 +108,9 @@ def test_unknown_patients_and_a_split_by_image_are_told():
     assert (
         "a patient may be in two splits" in said["Level at which splits are disjoint"]
     )
-    asked = section()
-    asked.data.table.loc[0, "split"] = "test"
-    found = Summary({}, {}, asked, True)
-    rows = checklist(asked, found=found).frame
+    found = summary()
+    found.section.data.table.loc[0, "split"] = "test"
+    rows = checklist(found).frame
     said = rows.set_index("Topic").loc["Level at which splits are disjoint"]
     assert said.iloc[-1] == "image: 1 of 6 patients are in more than one split"
 
@@ -123,7 +125,7 @@ def test_synthetic_images_and_seeds():
 def test_chinese_and_a_title_that_is_escaped():
     table, said = filled(study(), "zh", title="<b>肺炎</b> & co")
     assert said["經費來源"] == "未知"
-    assert "4 次訓練" in table.caption
+    assert "4 組實驗" in table.caption
     page = table._repr_mimebundle_()[0]["text/html"]
     assert "<b>肺炎" not in page
     assert "&lt;b&gt;肺炎&lt;/b&gt; &amp; co" in page
@@ -140,8 +142,9 @@ def test_a_figure_that_a_section_shows_is_reported(tmp_path, monkeypatch):
     path.parent.mkdir()
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
     monkeypatch.setenv(CONTEXT, json.dumps({"folder": str(tmp_path)}))
-    _, said = filled(study())
+    labels = collect_sections(section()).labels
+    _, said = filled(study(), labels=labels)
     assert said["Explainability"] == "shown: Grad-CAM"
     assert said["Calibration"] == "not known"
-    monkeypatch.delenv(CONTEXT)
     assert filled(study())[1]["Explainability"] == "not known"
+    assert filled(labels=labels)[1]["Explainability"] == "not known"

@@ -64,18 +64,18 @@ def test_sections_of_a_report_come_into_one_table(home, tmp_path, monkeypatch):
     monkeypatch.setenv(CONTEXT, json.dumps({"folder": str(folder)}))
     write_notebook(folder, "01_feature_extraction_vs_fine_tuning", home)
     write_notebook(folder, "04_model_zoo", [home[1], home[3]])
-    found = summary.collect(section())
+    found = summary.collect_sections(section())
     assert {stem: len(runs) for stem, runs in found.runs.items()} == {
         "01_feature_extraction_vs_fine_tuning": 4,
         "04_model_zoo": 2,
     }
     assert len(found.all_runs) == 4
-    assert summary.remarks(found) is None
-    table = summary.results(found)
+    assert summary.summary_remarks(found) is None
+    table = summary.summary_table(found)
     assert len(table.frame) == 6
     assert table.frame["Section"].tolist()[3:5] == ["", "Networks"]
     assert list(table.csv["section"])[-1] == "04_model_zoo"
-    said = summary.best(found).markdown.splitlines()
+    said = summary.best_table(found).markdown.splitlines()
     assert len(said) == 2
     assert "VGG-16 · fine-tuning, 88.3 % (84.2–91.5). Tied with it" in said[0]
     assert said[1].startswith("- **Networks.** VGG-16")
@@ -87,28 +87,28 @@ def test_what_is_missing_is_said(home, tmp_path, monkeypatch):
     other = store.find(home[0].id)
     gone = replace(other, id="f" * 16)
     write_notebook(folder, "02_hyperparameters", [home[1], gone])
-    found = summary.collect(section("02_hyperparameters", "04_model_zoo"))
+    found = summary.collect_sections(section("02_hyperparameters", "04_model_zoo"))
     assert [run.id for run in found.runs["02_hyperparameters"]] == [home[1].id]
-    text = summary.remarks(found).markdown
+    text = summary.summary_remarks(found).markdown
     assert "`02_hyperparameters`: 1 of 2 runs is on other images" in text
     assert "`04_model_zoo`: it was not executed" in text
 
 
 def test_outside_a_report_the_stores_runs_on_these_images_are_listed(home):
-    found = summary.collect(section())
+    found = summary.collect_sections(section())
     assert [run.id for run in found.runs["store"]] == [run.id for run in home]
-    assert "not part of a report" in summary.remarks(found).markdown
+    assert "not part of a report" in summary.summary_remarks(found).markdown
     elsewhere = section()
     elsewhere.data.fingerprint = "0" * 64
-    empty = summary.collect(elsewhere)
-    assert "nothing to sum up" in summary.results(empty).markdown
-    assert summary.best(empty).markdown == ""
+    empty = summary.collect_sections(elsewhere)
+    assert "nothing to sum up" in summary.summary_table(empty).markdown
+    assert summary.best_table(empty).markdown == ""
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_limits_sources_and_command(home, language):
-    found = summary.collect(section())
-    limits = said_in(language, summary.limitations, found).markdown
+    found = summary.collect_sections(section())
+    limits = said_in(language, summary.summary_limits, found).markdown
     assert "300" in limits
     assert {"en": "synthetic", "zh": "合成"}[language] in limits
     sources = said_in(language, summary.sources, found).markdown
@@ -116,7 +116,8 @@ def test_limits_sources_and_command(home, language):
     assert "CC BY 4.0" in sources
     assert "1. He K," in sources
     assert (
-        "lightbox report params/x" in said_in(language, summary.again, found).markdown
+        "lightbox report params/x"
+        in said_in(language, summary.how_to_repeat, found).markdown
     )
 
 

@@ -13,6 +13,7 @@ from lightbox.base.errors import DataError
 from lightbox.base.words import said_in
 from lightbox.evaluation.significance import pairwise, tied_with
 from lightbox.networks.anatomy import Anatomy
+from lightbox.networks.architectures import cuts_patches
 from lightbox.sections import model_zoo
 from lightbox.sections.model_zoo import (
     costs,
@@ -50,9 +51,7 @@ def member(model, right, seconds, depth, **result):
         classes=CLASSES,
         positive=None,
         num_test=600,
-        weights="none"
-        if model in {"conv_model"} or model.startswith("vit_")
-        else "X.Y",
+        weights="none" if model == "conv_model" or cuts_patches(model) else "X.Y",
     )
     return changed(
         run,
@@ -137,6 +136,15 @@ def test_no_name_covers_another_a_dot_or_the_edge(zoo, monkeypatch):
     assert not any(box.contains(*dot) for box in boxes for dot in dots)
 
 
+@pytest.mark.parametrize("images", [41, 600])
+@pytest.mark.parametrize("right", [True, False])
+def test_an_accuracy_at_the_end_of_its_interval_is_drawn(images, right):
+    # A rounding error made the error bar's length negative.
+    runs = [make_run(right=np.full(images, right), num_test=images)]
+    runs.append(make_run("vgg16", num_test=images))
+    assert zoo_scatter(runs).svg.startswith("<?xml")
+
+
 def test_561_against_558_of_600_is_a_tie(zoo):
     said = zoo_conclusion(zoo).markdown
     assert "DenseNet-121 has the most test images right, 561 of 600" in said
@@ -172,10 +180,8 @@ def test_the_reasons_for_a_transformer_need_one(zoo):
     assert "Among networks that did so too" in with_vit  # ConvModel began at random
     assert "transformer" not in without
     # Its first layers are convolutions: no transformer in this sense.
-    assert (
-        "transformer"
-        not in zoo_conclusion([member("maxvit_t", 480, 99.0, 40), *zoo[2:]]).markdown
-    )
+    maxvit = [member("maxvit_t", 480, 99.0, 40), *zoo[2:]]
+    assert "transformer" not in zoo_conclusion(maxvit).markdown
     winner = [member("vit_b_16", 590, 9.0, 50), member("resnet18", 400, 9.0, 18)]
     assert "hypotheses" not in zoo_conclusion(winner).markdown
 
@@ -236,8 +242,10 @@ def test_layers_of_a_shallow_network_and_blocks_of_a_deep_one():
 
 def test_a_block_of_branches_shows_what_they_give_together():
     shown = layers(section(["googlenet", "densenet121"])).frame.set_index("Layer")
-    assert shown.loc["inception3a", "Output"].startswith("256×")
-    assert shown.loc["inception5b", "Output"].startswith("1024×")
+    names = ["3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"]
+    outputs = shown.loc[[f"inception{name}" for name in names], "Output"]
+    channels = [256, 480, 512, 512, 512, 528, 832, 832, 1024]  # of the paper's table 1
+    assert [int(output.split("×")[0]) for output in outputs] == channels
     assert shown.loc["features.denseblock1", "Output"].startswith("256×")
 
 

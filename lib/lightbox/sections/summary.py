@@ -1,7 +1,6 @@
 """Section 05: what the sections of one report found together."""
 
 import io
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +10,19 @@ import pandas as pd
 
 from lightbox.base import paths
 from lightbox.base.errors import ReportError
-from lightbox.base.words import N_, _, joined, ngettext
-from lightbox.comparison.conclusions import limits
+from lightbox.base.words import N_, _, joined, ngettext, pgettext
+from lightbox.comparison.conclusions import heading, limits
 from lightbox.comparison.results import results_frame
 from lightbox.comparison.runs import Runs
 from lightbox.display.cells import decimals
 from lightbox.display.outputs import Callout, Prose, Table, escape_markdown
-from lightbox.display.sentences import heading, interval, percent
+from lightbox.display.provenance import report_context
+from lightbox.display.sentences import interval, percent
 from lightbox.evaluation.significance import tied_with
 from lightbox.report import blocks, book
 from lightbox.runs import store
 from lightbox.runs.store import Run
-from lightbox.sections.section import REPORT, Section
+from lightbox.sections.section import Section
 
 RESULTS = "results.csv"
 TITLES = {
@@ -68,11 +68,12 @@ def collect_sections(section: Section) -> Summary:
     Returns:
         Their runs. Outside a report: the store's finished runs on these images.
     """
-    if not os.environ.get(REPORT):
+    folder = report_context().folder
+    if not folder:
         folders = sorted(paths.runs().glob("[!.]*"))
         known = _on_these_images([folder.name for folder in folders], section)
         return Summary({"store": Runs(known)} if known else {}, {}, section, False)
-    shown = _shown_by_others(section)
+    shown = _shown_by_others(Path(folder), section)
     runs: dict[str, Runs] = {}
     missing: dict[str, str] = {}
     for stem in section.settings.sections or shown:
@@ -87,7 +88,7 @@ def collect_sections(section: Section) -> Summary:
                 "{lost} of {runs} are on other images, or no longer in the store",
                 lost,
             )
-            missing[stem] = said.format(lost=lost, runs=_count(len(ids)))
+            missing[stem] = said.format(lost=lost, runs=count_runs(len(ids)))
         if known:
             runs[stem] = Runs(known)
     labels = {
@@ -99,10 +100,12 @@ def collect_sections(section: Section) -> Summary:
     return Summary(runs, missing, section, True, frozenset(labels))
 
 
-def _shown_by_others(section: Section) -> dict[str, tuple[blocks.Block, ...]]:
+def _shown_by_others(
+    folder: Path, section: Section
+) -> dict[str, tuple[blocks.Block, ...]]:
     """Read what the executed notebooks show; nothing of one that cannot be read."""
     shown: dict[str, tuple[blocks.Block, ...]] = {}
-    for path in sorted(Path(os.environ[REPORT]).glob("*/*.ipynb")):
+    for path in sorted(folder.glob("*/*.ipynb")):
         if path.parent.name == path.stem != section.name:
             try:
                 shown[path.stem] = book.read(path).blocks
@@ -137,7 +140,8 @@ def summary_remarks(found: Summary) -> Callout | None:
         return Callout(text, "note")
     if not found.missing:
         return None
-    lines = [f"- `{stem}`: {why}." for stem, why in found.missing.items()]
+    line = _("- `{stem}`: {reason}.")
+    lines = [line.format(stem=stem, reason=why) for stem, why in found.missing.items()]
     head = _("Not, or not wholly, part of this summary:")
     return Callout("\n".join([head, "", *lines]), "warning")
 
@@ -198,7 +202,7 @@ def best_table(found: Summary) -> Prose:
         said = f"- {heading(_title(stem))}{said}"
         tied = tied_with(runs, top) if len(runs) > 1 else []
         if tied:
-            others = _("; ").join(names[k] for k in tied)
+            others = pgettext("list", "; ").join(names[k] for k in tied)
             text = _("Tied with it (exact McNemar, Holm): {names}.")
             said = joined([said, text.format(names=others)])
         elif len(runs) > 1:
@@ -221,7 +225,7 @@ def summary_limits(found: Summary) -> Prose:
                 "transfer from ImageNet.",
                 blind,
             )
-            lines.append(said.format(blind=blind, runs=_count(len(runs))))
+            lines.append(said.format(blind=blind, runs=count_runs(len(runs))))
         said = ngettext(
             "One test set judged {count:,} model: p-values are adjusted within a "
             "section, not across sections.",
@@ -268,11 +272,12 @@ def cited(runs: Sequence[Run]) -> list[str]:
         References, sorted by their first author.
     """
     papers = _papers()
+    kinds = ("always", "runs", "weights", "model", "loss", "optimizer")
     named = {
-        k: {name for name in papers if papers[name]["keywords"] == k}
-        for k in ("always", "runs", "weights", "model", "loss", "optimizer")
+        kind: {name for name, paper in papers.items() if paper["keywords"] == kind}
+        for kind in kinds
     }
-    used = set(named["always"]) | (named["runs"] if runs else set())
+    used = named["always"] | (named["runs"] if runs else set())
     for config in (run.config for run in runs):
         fitting = [name for name in named["model"] if config.model.startswith(name)]
         used |= {max(fitting, key=len)} if fitting else set()
@@ -311,9 +316,8 @@ def _reference(paper: dict[str, str]) -> str:
         place += f", {pages}" if pages else ""
     links = {"doi": "doi", "eprint": "arXiv"}
     found = [f"{links[k]}:{paper[k]}" for k in links if k in paper]
-    return " ".join(
-        f"{part.strip()}." for part in [authors, paper["title"], place, *found]
-    )
+    parts = [authors, paper["title"], place.strip(), *found]
+    return " ".join(f"{part}." for part in parts)
 
 
 def _title(stem: str) -> str:
@@ -321,5 +325,6 @@ def _title(stem: str) -> str:
     return _(TITLES[stem]) if stem in TITLES else stem
 
 
-def _count(runs: int) -> str:
+def count_runs(runs: int) -> str:
+    """Count runs in words."""
     return ngettext("{count:,} run", "{count:,} runs", runs).format(count=runs)
