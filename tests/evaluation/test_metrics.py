@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 
 from lightbox.base.errors import DataError
 from lightbox.comparison.results import COLUMNS, results_frame
-from lightbox.comparison.runs import check_same_data
+from lightbox.comparison.runs import Runs
 from lightbox.evaluation.metrics import (
     NAMES,
     majority_answer,
@@ -360,6 +360,6 @@ def test_runs_on_other_data_are_refused():
     runs = study()[:2]
     runs[1] = changed(runs[1], data={"fingerprint": "0" * 64})
     with pytest.raises(DataError, match="2 different data sets"):
-        check_same_data(runs)
+        Runs(runs)
     with pytest.raises(DataError, match="no run"):
-        check_same_data([])
+        Runs([])

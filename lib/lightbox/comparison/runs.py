@@ -129,16 +129,6 @@ def as_runs(runs: Sequence[Run]) -> Runs:
     return runs if isinstance(runs, Runs) else Runs(runs)
 
 
-def check_same_data(runs: Sequence[Run]) -> None:
-    """Refuse runs that cannot stand in one table, as `Runs` does."""
-    as_runs(runs)
-
-
-def finished(runs: Sequence[Run]) -> list[Run]:
-    """Leave out the runs that diverged."""
-    return [run for run in runs if not run.diverged]
-
-
 def finished_only(display: Callable[..., Shown]) -> Callable[..., Shown | Prose]:
     """Give a display the runs that were tested, as `Runs`, and name the others below.
 

@@ -1,28 +1,22 @@
 """What a rule says, with the numbers that it rests on, and how they are written."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from lightbox.base.words import language
 
-
+@dataclass(frozen=True)
 class Finding:
-    """One statement that a rule made from numbers, in the reader's language.
+    """One statement that a rule made from numbers.
 
-    Args:
+    Attributes:
         rule: The rule's name.
-        text: The statement, as markdown.
+        text: The statement in the reader's language, as markdown.
         evidence: The numbers behind it, by name.
     """
 
-    def __init__(self, rule: str, text: str, *rest: Any):
-        # Transitional: (rule, English, Chinese, evidence) until every rule says `_`.
-        if len(rest) == 2:
-            text = rest[0] if language() == "zh" else text
-        self.rule, self.text, self.evidence = rule, text, rest[-1]
-
-    def say(self) -> str:
-        """Say it."""
-        return self.text
+    rule: str
+    text: str
+    evidence: dict[str, Any]
 
 
 def percent(fraction: float) -> str:
@@ -38,8 +32,3 @@ def interval(low: float, high: float) -> str:
 def p_text(pvalue: float) -> str:
     """Write a p-value with its sign: `= 0.021`, `< 0.001`."""
     return "< 0.001" if pvalue < 0.001 else f"= {pvalue:.3f}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Count a noun: `1 epoch`, `1,204 images`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -215,7 +215,7 @@ def summary_limits(found: Summary) -> Prose:
     """Say what all sections together cannot show."""
     runs, lines = found.all_runs, []
     if runs:
-        lines.append(limits([run for run in runs if not run.diverged] or runs).say())
+        lines.append(limits([run for run in runs if not run.diverged] or runs).text)
         blind = sum(run.config.weights == "none" for run in runs)
         if blind:
             said = ngettext(

@@ -48,7 +48,7 @@ def zoo_conclusion(runs: Runs, *, shallow_below: int = 30) -> Prose:
     ]
     return Prose(
         "\n\n".join(
-            heading(_(HEADINGS[finding.rule])) + finding.say()
+            heading(_(HEADINGS[finding.rule])) + finding.text
             for finding in found
             if finding is not None
         )
