@@ -9,11 +9,10 @@ import torch
 from lightbox.base.errors import ParameterError
 from lightbox.data.dataset import Dataset
 from lightbox.networks import models
-from lightbox.networks.freezing import trainable_layers
 from lightbox.networks.weights import NO_WEIGHTS, weights_name
 from lightbox.runs.config import run_id
 from lightbox.runs.store import Run, find, forget_unfinished, locked
-from lightbox.runs.train import label, train
+from lightbox.runs.train import build, label, train
 from lightbox.settings.checking import checked
 from lightbox.settings.parameters import (
     FocalParameters,
@@ -86,23 +85,12 @@ def check(settings: TrainingParameters) -> None:
     for run in {(r.model, r.weights, r.image_size): r for r in runs}.values():
         models.check(run.model, run.weights, run.image_size)
     partial = [run for run in runs if run.strategy == "partial"]
-    layers = {(r.model, r.image_size, r.first_trainable, r.frozen): r for r in partial}
+    layers = {
+        (r.model, r.head, r.image_size, r.first_trainable, r.frozen): r for r in partial
+    }
     for run in layers.values():
         with torch.device("meta"):  # names only: nothing is initialised
-            network, head = models.build(
-                run.model,
-                NO_WEIGHTS,
-                num_classes=2,
-                channels=3,
-                image_size=run.image_size,
-            )
-        trainable_layers(
-            network,
-            run.strategy,
-            head=head,
-            first_trainable=run.first_trainable,
-            frozen=run.frozen,
-        )
+            build(run, weights=NO_WEIGHTS, classes=2, channels=3)
     if isinstance(settings, HyperParameters) and settings.range_test:
         for run in runs:
             if run.batch_size == 1:

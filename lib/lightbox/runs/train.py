@@ -52,6 +52,29 @@ class Prepared:
     compute: Compute
 
 
+def build(
+    config: RunSettings, *, weights: str, classes: int, channels: int
+) -> tuple[nn.Module, str, set[str]]:
+    """Build a run's network; give it, its head's name and the modules that train."""
+    network, head = models.build(
+        config.model,
+        weights,
+        num_classes=1 if config.output == "sigmoid" else classes,
+        channels=channels,
+        image_size=config.image_size,
+        first_layer=config.first_layer,
+        head_kind=config.head,
+    )
+    training = trainable_layers(
+        network,
+        config.strategy,
+        head=head,
+        first_trainable=config.first_trainable,
+        frozen=config.frozen,
+    )
+    return network, head, training
+
+
 def prepare(config: RunSettings, dataset: Dataset, *, weights: str) -> Prepared:
     """Build the network under its seed, freeze it, and decode or map the images.
 
@@ -70,26 +93,14 @@ def prepare(config: RunSettings, dataset: Dataset, *, weights: str) -> Prepared:
             f"{len(dataset.classes)} classes: use output 'softmax'"
         )
     seed_everything(config.seed)
-    network, head = models.build(
-        config.model,
-        weights,
-        num_classes=1 if config.output == "sigmoid" else len(dataset.classes),
-        channels=dataset.channels,
-        image_size=config.image_size,
-        first_layer=config.first_layer,
-        head_kind=config.head,
-    )
-    training = trainable_layers(
-        network,
-        config.strategy,
-        head=head,
-        first_trainable=config.first_trainable,
-        frozen=config.frozen,
+    classes, channels = len(dataset.classes), dataset.channels
+    network, head, training = build(
+        config, weights=weights, classes=classes, channels=channels
     )
     freeze(network, training)
     compute = resolve(config.device, config.precision)
     network = network.to(compute.device, memory_format=torch.channels_last)
-    expected = preprocessing(config.model, weights, dataset.channels)
+    expected = preprocessing(config.model, weights, channels)
     images = Images(
         dataset.pixels(config.image_size, config.resize, expected.interpolation),
         dataset.labels(),
