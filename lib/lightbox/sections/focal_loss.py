@@ -11,7 +11,7 @@ from lightbox.base.words import N_, _, joined, ngettext, pgettext
 from lightbox.comparison.conclusions import limits
 from lightbox.comparison.runs import Runs, as_runs, finished_only
 from lightbox.data.dataset import Dataset
-from lightbox.display.cells import accuracies, spread
+from lightbox.display.cells import METRICS, SPREAD, accuracies, spread
 from lightbox.display.names import model_name, run_names, setting, strategy_name
 from lightbox.display.outputs import Callout, Figure, Prose, Table, escape_markdown
 from lightbox.display.sentences import p_text, percent
@@ -138,16 +138,6 @@ def _by_loss(
     return pd.DataFrame(rows)
 
 
-def _over_seeds(runs: Runs) -> str:
-    """Say, for a caption, what the numbers of several seeds are."""
-    if len(runs.groups) == len(runs):
-        return ""
-    return _(
-        "Where a row has several seeds, it gives the mean ± the standard deviation "
-        "over them."
-    )
-
-
 @finished_only
 def yardstick(runs: Runs) -> Table:
     """Score runs of different losses by measures that depend on no loss.
@@ -163,15 +153,14 @@ def yardstick(runs: Runs) -> Table:
         for group in runs.groups
         for run in group
     )
-    several = len(runs.groups) < len(runs)
-    accuracy = _("Accuracy, %") if several else _("Accuracy, % (95 % interval)")
+    accuracy = _("Accuracy, % (95 % interval)")
+    if runs.several:
+        accuracy = _("Accuracy, %")
     columns = {
-        "test_accuracy": (accuracy, 100, 1),
-        "test_auroc": (_("AUROC"), 1, 3),
-        "test_nll": (_("NLL, nats"), 1, 3),
-        "test_brier": (_("Brier"), 1, 3),
-        "test_ece": (_("ECE"), 1, 3),
+        f"test_{name}": (_(METRICS[name]), 1, 3)
+        for name in ("auroc", "nll", "brier", "ece")
     }
+    columns = {"test_accuracy": (accuracy, 100, 1)} | columns
     shown = _by_loss(runs, full, columns)
     # Of a single run with its interval.
     shown[accuracy] = [accuracies(list(map(runs.scores, g))) for g in runs.groups]
@@ -179,8 +168,8 @@ def yardstick(runs: Runs) -> Table:
         "Losses on one yardstick, on the {images} test images: NLL in nats, Brier "
         "score, and expected calibration error (ECE, {bins} equal bins of confidence) "
         "need no loss of training. Lower is better in these three."
-    ).format(images=runs.scores(runs[0]).num_images, bins=BINS)
-    caption = joined([caption, _over_seeds(runs)])
+    ).format(images=runs.num_images, bins=BINS)
+    caption = joined([caption, _(SPREAD) if runs.several else ""])
     return Table(shown, "tbl-yardstick", caption, csv=full, file="yardstick.csv")
 
 
@@ -223,11 +212,11 @@ def threshold_table(runs: Runs) -> Table:
     full = pd.DataFrame(
         _at_thresholds(runs, run) for group in runs.groups for run in group
     )
-    caption = caption.format(images=runs.scores(runs[0]).num_images, positive=positive)
+    caption = caption.format(images=runs.num_images, positive=positive)
     return Table(
         _by_loss(runs, full, columns),
         "tbl-thresholds",
-        joined([caption, _over_seeds(runs)]),
+        joined([caption, _(SPREAD) if runs.several else ""]),
         csv=full,
         file="thresholds.csv",
     )
