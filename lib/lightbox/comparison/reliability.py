@@ -214,8 +214,8 @@ def calibration_table(runs: Runs) -> Table:
         "itself. Answers, and with them accuracy, stay as they are. ECE: {bins} bins."
     ).format(images=runs.num_images, bins=BINS)
     bound = _(
-        "†: the end of the range that is searched; val images that are all classified "
-        "correctly set no temperature."
+        "†: no temperature, because val has no images, no errors, or an NLL that falls "
+        "to the end of the range that is searched."
     )
     said = [said, _(SPREAD) if runs.several else "", bound if marked else ""]
     shown, csv, name = pd.DataFrame(rows), pd.DataFrame(full), "calibration.csv"

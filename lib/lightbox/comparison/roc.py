@@ -14,10 +14,10 @@ from lightbox.display.cells import METRICS, SPREAD, spread
 from lightbox.display.names import literal, run_names, short_names
 from lightbox.display.outputs import Figure, Prose, Table
 from lightbox.display.style import GREY, PALETTE, WIDTH, letters, theme
-from lightbox.evaluation.bootstrap import RESAMPLES, group_weights
+from lightbox.evaluation.bootstrap import RESAMPLES
 from lightbox.evaluation.curves import GRID, Curves, curves
 from lightbox.evaluation.metrics import Scores
-from lightbox.evaluation.predictions import patients, sorted_test
+from lightbox.evaluation.predictions import sorted_test
 from lightbox.evaluation.thresholds import (
     USUAL,
     positive_class,
@@ -54,7 +54,7 @@ def roc_curves(runs: Runs) -> Figure | Prose:
             "No ROC curve is drawn: the {images:,} test images are all of one class."
         )
         return Prose(said.format(images=len(test)))
-    weights = group_weights(patients(runs[0]))
+    weights = runs.patients.resampled
     names = run_names(runs.firsts, seeds=False)
     best = [any(run is runs.best for run in group) for group in runs.groups].index(True)
     found = []
