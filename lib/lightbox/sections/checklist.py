@@ -75,7 +75,12 @@ def checklist(found: Summary) -> Table:
     said = answers(found)
     known = sum(said.get(item.key) is not None for item in items())
     rows = [
-        (pgettext("checklist", item.topic), item.claim, item.tripod, said.get(item.key) or _("not known"))
+        (
+            pgettext("checklist", item.topic),
+            item.claim,
+            item.tripod,
+            said.get(item.key) or _("not known"),
+        )
         for item in items()
     ]
     heads = [_("Topic"), _("CLAIM"), _("TRIPOD+AI"), _("This report")]
