@@ -23,14 +23,13 @@ PROJECT = Path(__file__).resolve().parents[2]
 LIBRARY = PROJECT / "lib/lightbox"
 FILE = LIBRARY / "locale/zh_TW.po"
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
-# Data that is shown, and under which keys its texts stand (None: under all).
-DATA: dict[str, tuple[str, ...] | None] = {
-    "cards.yaml": (
-        *("title", "task", "licence", "notes"),
-        *("group", "group_key", "alternative_key", "key_reason"),
-    ),
-    "checklist.yaml": ("topic", "answer", "shown"),
-    "networks.yaml": None,
+# Data that is shown: the context in which its texts are said, and under which keys they
+# stand (None: under all).
+CARD = ("title", "task", "licence", "notes", "group", "group_key", "alternative_key")
+DATA: dict[str, tuple[str | None, tuple[str, ...] | None]] = {
+    "cards.yaml": (None, (*CARD, "key_reason")),
+    "checklist.yaml": ("checklist", ("topic", "answer", "shown")),
+    "networks.yaml": (None, None),
 }
 WIDTH = 88
 HEADER = b"# The Chinese of Taiwan, by the English that it stands for.\n\n"
@@ -45,9 +44,10 @@ def said(
             yield _place(path), text, context
     for path in sorted(file for folder in folders for file in folder.rglob("*.yaml")):
         if path.name in DATA:
+            context, keys = DATA[path.name]
             data = yaml.safe_load(path.read_text(encoding="utf-8"))
-            for text in _texts(data, DATA[path.name]):
-                yield _place(path), text, None
+            for text in _texts(data, keys):
+                yield _place(path), text, context
     for path in sorted(file for folder in folders for file in folder.glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":

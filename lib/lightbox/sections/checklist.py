@@ -75,7 +75,12 @@ def checklist(found: Summary) -> Table:
     said = answers(found)
     known = sum(said.get(item.key) is not None for item in items())
     rows = [
-        (_(item.topic), item.claim, item.tripod, said.get(item.key) or _("not known"))
+        (
+            pgettext("checklist", item.topic),
+            item.claim,
+            item.tripod,
+            said.get(item.key) or _("not known"),
+        )
         for item in items()
     ]
     heads = [_("Topic"), _("CLAIM"), _("TRIPOD+AI"), _("This report")]
@@ -95,14 +100,14 @@ def answers(found: Summary) -> Answers:
     named: dict[str, list[str]] = {}  # what the figures and tables are that answer
     for item in items():
         named[item.key] = [
-            _(words)
+            pgettext("checklist", words)
             for label, words in item.shown.items()
             if any(given.startswith(label) for given in found.labels)
         ]
         if item.needs and not runs:
             continue
         if item.answer:
-            said[item.key] = _(item.answer)
+            said[item.key] = pgettext("checklist", item.answer)
         elif named[item.key]:
             said[item.key] = _shown(named[item.key])
     stems = _joined(stem for stem in found.runs if stem != "store")

@@ -11,7 +11,7 @@ import pandas as pd
 from lightbox.base import paths
 from lightbox.base.errors import ReportError
 from lightbox.base.words import N_, _, joined, ngettext, pgettext
-from lightbox.comparison.conclusions import heading, limits
+from lightbox.comparison.conclusions import limits
 from lightbox.comparison.results import results_frame
 from lightbox.comparison.runs import Runs
 from lightbox.display.cells import decimals
@@ -194,12 +194,12 @@ def best_table(found: Summary) -> Prose:
         runs = all_runs.finished
         names, scores = runs.names, [runs.scores(run) for run in runs]
         top = max(range(len(runs)), key=lambda k: scores[k]["accuracy"])
-        said = _("{name}, {accuracy} % ({interval}).").format(
+        said = _("- **{section}.** {name}, {accuracy} % ({interval}).").format(
+            section=_title(stem),
             name=names[top],
             accuracy=percent(scores[top]["accuracy"]),
             interval=interval(scores[top].low, scores[top].high),
         )
-        said = f"- {heading(_title(stem))}{said}"
         tied = tied_with(runs, top) if len(runs) > 1 else []
         if tied:
             others = pgettext("list", "; ").join(names[k] for k in tied)
@@ -242,9 +242,9 @@ def summary_limits(found: Summary) -> Prose:
 def sources(found: Summary) -> Prose:
     """Cite the data and the papers: citation and licence, then the references."""
     card = found.section.data.card
-    data = escape_markdown(str(card.citation or f"{_(card.title)}."))
-    data += f" doi:{card.doi}." if card.doi else ""
-    said = heading(_("Data")) + data
+    data = str(card.citation or _("{title}.").format(title=_(card.title)))
+    said = _("**Data.** {citation}").format(citation=escape_markdown(data))
+    said += f" doi:{card.doi}." if card.doi else ""
     if card.licence:
         licence = escape_markdown(_(str(card.licence)))
         said += _(" Licence: {licence}.").format(licence=licence)

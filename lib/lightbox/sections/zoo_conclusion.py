@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lightbox.base.words import N_, _, joined, ngettext, pgettext
-from lightbox.comparison.conclusions import against_majority, heading, limits
+from lightbox.comparison.conclusions import against_majority, limits
 from lightbox.comparison.runs import Runs, unless_all_diverged
 from lightbox.display.outputs import Prose
 from lightbox.display.sentences import Finding, interval, p_text, percent
@@ -13,13 +13,13 @@ from lightbox.networks.architectures import cuts_patches
 from lightbox.sections.model_zoo import costs, front, names
 
 HEADINGS = {
-    "best": N_("Which is best"),
-    "value": N_("Which is worth its time"),
-    "depth": N_("Shallow against deep"),
-    "against_majority": N_("Against the majority answer"),
-    "transformer": N_("The transformers"),
-    "diverged": N_("Diverged"),
-    "limits": N_("Limits"),
+    "best": N_("**Which is best.**"),
+    "value": N_("**Which is worth its time.**"),
+    "depth": N_("**Shallow against deep.**"),
+    "against_majority": N_("**Against the majority answer.**"),
+    "transformer": N_("**The transformers.**"),
+    "diverged": N_("**Diverged.**"),
+    "limits": N_("**Limits.**"),
 }
 
 
@@ -48,7 +48,7 @@ def zoo_conclusion(runs: Runs, *, shallow_below: int = 30) -> Prose:
     ]
     return Prose(
         "\n\n".join(
-            heading(_(HEADINGS[finding.rule])) + finding.text
+            joined([_(HEADINGS[finding.rule]), finding.text])
             for finding in found
             if finding is not None
         )
