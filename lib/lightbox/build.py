@@ -68,12 +68,6 @@ def execute(
 ) -> Execution:
     """Execute a notebook with parameters.
 
-    Args:
-        notebook: The source.
-        values: Its parameters.
-        out: Where the executed notebook goes.
-        on_line: Called with every line that the kernel prints.
-
     Raises:
         ReportError: The notebook is missing, or its kernel does not start.
     """
@@ -242,16 +236,6 @@ def make(
     console: Console,
 ) -> Bound:
     """Execute a study's notebooks and render them, one by one and bound.
-
-    Args:
-        study: The notebooks and their validated values.
-        folder: `reports/<study>`.
-        formats: Any of `html`, `pdf`, `docx`.
-        command: How to make it again, for the provenance.
-        console: Where progress is shown: one live line, and a line per notebook.
-
-    Returns:
-        The bound report's files, and which notebooks failed.
 
     Raises:
         StopRequested: By Ctrl-C or SIGTERM; no kernel is left.

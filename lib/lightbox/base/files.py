@@ -27,10 +27,6 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
     What a killed process left half-written is overwritten by the next.
 
-    Args:
-        path: The file, which one process writes at a time.
-        write: Writes its content.
-
     Raises:
         OSError: The disk is full or the folder cannot be written; what was there
             before is still whole.
@@ -53,11 +49,6 @@ def write_sealed(path: Path, write: Callable[[BinaryIO], object], **facts: Any) 
 
     Readers of `.npy` stop where the array ends, and those of zip files, torch among
     them, look for the end of the archive from behind: neither minds the seal.
-
-    Args:
-        path: The file, which one process writes at a time.
-        write: Writes its content.
-        facts: What JSON can write.
 
     Raises:
         OSError: As of `write_whole`.
@@ -97,11 +88,7 @@ def read_seal(path: Path) -> dict[str, Any] | None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in a folder last, where the system can.
-
-    Args:
-        folder: The folder.
-    """
+    """Make renames in a folder last, where the system can."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:  # Windows opens no folders
@@ -117,11 +104,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def discard(path: Path) -> None:
-    """Remove a temporary file, without hiding the error that made it useless.
-
-    Args:
-        path: The file, which may be gone, with the disk that held it.
-    """
+    """Remove a temporary file, without hiding the error that made it useless."""
     try:
         path.unlink(missing_ok=True)
     except OSError:
@@ -131,9 +114,6 @@ def discard(path: Path) -> None:
 def checksum(path: Path) -> str:
     """Hash a file's content.
 
-    Args:
-        path: The file.
-
     Returns:
         SHA-256, in hex.
     """
@@ -142,17 +122,7 @@ def checksum(path: Path) -> str:
 
 
 def set_aside(path: Path, *, what: str, reason: str, then: str) -> Path:
-    """Rename what is damaged, so that nothing reads it again, and warn.
-
-    Args:
-        path: A file or a folder.
-        what: How the warning names it.
-        reason: What is wrong with it.
-        then: What happens next.
-
-    Returns:
-        Where it lies now.
-    """
+    """Rename what is damaged, so that nothing reads it again, and warn."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     aside = path.with_name(f"{DAMAGED}{path.name.lstrip('.')}-{stamp}")
     number = 1
@@ -173,14 +143,6 @@ def set_aside(path: Path, *, what: str, reason: str, then: str) -> Path:
 @contextmanager
 def writing(what: str, folder: Path, *, verb: str = "written to") -> Iterator[None]:
     """Turn a full or vanished disk into one line that says what to do.
-
-    Args:
-        what: What is written, as the line names it.
-        folder: Where.
-        verb: `written to` or `read from`.
-
-    Yields:
-        Nothing.
 
     Raises:
         StoreError: In place of the operating system's error.

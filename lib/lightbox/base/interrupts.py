@@ -32,9 +32,6 @@ class StopRequested(LightboxError):  # noqa: N818 - no mistake
 def stoppable() -> Iterator[None]:
     """Let SIGINT and SIGTERM end a command in order.
 
-    Yields:
-        Nothing; inside, either signal is a KeyboardInterrupt in the main thread.
-
     Raises:
         StopRequested: In place of the KeyboardInterrupt, when all that this
             process had started has ended.

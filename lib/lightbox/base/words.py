@@ -97,7 +97,6 @@ def listed(names: list[str], *, last: str = "") -> str:
 
     Args:
         names: In the order to be read.
-        last: The word before the last name, `and` where none is given.
     """
     if language() == "zh":
         return "、".join(names)
@@ -111,17 +110,12 @@ def _catalogue(name: str) -> _standard.NullTranslations:
     if name == SOURCE:
         return _standard.NullTranslations()
     # Babel takes a tenth of a second to import, and English does without.
-    from babel.messages.catalog import Catalog
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
     compiled = BytesIO()
-    whole = Catalog(locale=TAGS[name])
-    for file in [FOLDER / f"{TAGS[name]}.po", *sorted(FOLDER.glob("parts/*.po"))]:
-        if file.is_file():
-            for message in read_po(file.open("rb"), locale=TAGS[name]):
-                whole[message.id] = message
-    write_mo(compiled, whole)
+    with (FOLDER / f"{TAGS[name]}.po").open("rb") as lines:
+        write_mo(compiled, read_po(lines, locale=TAGS[name]))
     compiled.seek(0)
     return _standard.GNUTranslations(compiled)
 
@@ -136,24 +130,13 @@ def is_cjk(character: str) -> bool:
 
 
 def guess_language(text: str) -> str:
-    """Tell the language of a text by its script.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        `"zh"` where at least a tenth of the letters are ideographs, else `"en"`.
-    """
+    """Tell the language of a text by its script."""
     letters = [c for c in text if c.isalpha()]
     return "zh" if 10 * sum(map(is_cjk, letters)) > len(letters) else "en"
 
 
 def translated(notebook: NotebookNode, name: str) -> NotebookNode:
     """Put a notebook's prose into another language.
-
-    Args:
-        notebook: The notebook; it is left as it is.
-        name: The language, one of `LANGUAGES`.
 
     Returns:
         A copy whose Markdown cells are translated; one that has been rewritten has no

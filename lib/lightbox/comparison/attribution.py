@@ -78,8 +78,6 @@ def last_convolution(network: nn.Module, head: str, images: Tensor) -> Layer | N
     into patches, as that of a vision transformer does.
 
     Args:
-        network: The network, in eval mode.
-        head: The name of its head.
         images: At least one, (N, C, H, W).
 
     Returns:
@@ -132,7 +130,6 @@ def class_maps(
 
     Args:
         network: Maps images to logits (N, K) or (N, 1); left as it was.
-        layer: The name of a layer with maps of features.
         images: (N, C, H, W), float32.
         targets: The position of each image's class.
 

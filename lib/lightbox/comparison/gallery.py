@@ -34,10 +34,6 @@ GAP = 0.05  # inches between an image and what is shown of it below
 def error_gallery(section: Any, runs: Runs) -> Figure | Prose:
     """Show the most confident errors of the best run on the test images.
 
-    Args:
-        section: The section whose data the runs were made from.
-        runs: Finished runs; the one with the lowest NLL on val is taken.
-
     Returns:
         The images with file, patient, true class, answer and its probability; a
         sentence where there is no error.
@@ -140,10 +136,8 @@ def drawn(chosen: pd.DataFrame, rows: Sequence[np.ndarray], side: float) -> Draw
     """Draw images, four beside each other, with what they are below them.
 
     Args:
-        chosen: Rows of `answers`, N of them.
         rows: What is shown of each, one below the other, each (N, H, W, C) of
             uint8, in grey if C is 1.
-        side: Of an image, inches.
     """
     block = len(rows) * (side + GAP) - GAP + BELOW
     height = math.ceil(len(chosen) / COLUMNS) * block

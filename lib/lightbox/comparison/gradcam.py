@@ -36,10 +36,6 @@ COLORS = "inferno"
 def grad_cam(section: Any, runs: Runs) -> Figure | Callout:
     """Show where the best run's network looked: right answers, then errors.
 
-    Args:
-        section: The section whose data the runs were made from.
-        runs: Finished runs; the one with the lowest NLL on val is taken.
-
     Returns:
         Each image above its map for the class that was answered; a remark where
         the network has no convolution with maps to weigh.
@@ -121,7 +117,6 @@ def choose(test: pd.DataFrame, classes: list[str]) -> tuple[pd.DataFrame, int]:
     """Choose images: the surest right answers of each class, and the surest errors.
 
     Args:
-        test: From `answers`.
         classes: The class names, in order.
 
     Returns:

@@ -192,8 +192,6 @@ def calibration_table(runs: Runs) -> Table:
 
     Runs that differ in their seed alone share a row.
 
-    Returns:
-        The table, with a row a run in `calibration.csv`.
     """
     named = heads(runs.firsts, brief=True)
     rows, full, marked = [], [], False

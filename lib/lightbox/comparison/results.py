@@ -217,16 +217,7 @@ def per_class(runs: Runs) -> Table:
 
 
 def from_frame(frame: pd.DataFrame, label: str, caption: str) -> Table:
-    """Show any frame, such as a finding of the data audit.
-
-    Args:
-        frame: The rows; its index is shown where it has a name.
-        label: The table's label, such as `"tbl-audit"`.
-        caption: What the table says.
-
-    Returns:
-        The table, with `frame` itself as its CSV.
-    """
+    """Show any frame, such as a finding of the data audit."""
     shown = frame.copy()
     for name in shown.columns:
         if pd.api.types.is_float_dtype(shown[name]):

@@ -318,12 +318,6 @@ def audit(
 ) -> Audit:
     """Look at every file and say what the set holds.
 
-    Args:
-        table: The reader's rows.
-        card: The reader's card.
-        folder: The data folder.
-        on_bad_image: `skip` lists unusable files, `stop` refuses the set.
-
     Raises:
         DataError: No usable image; or an unusable one under `stop`.
     """

@@ -157,15 +157,11 @@ def open_dataset(
         data_dir: Where the images lie, relative to the current folder; None for
             `$LIGHTBOX_HOME/data/<dataset>`, where phantoms are drawn on first use
             and the other sets are downloaded if that can be done with certainty.
-        seed: Decides the splits that are not published.
         on_bad_image: `skip` leaves unusable files out and lists them, `stop`
             refuses the set.
         split_by: `group` keeps a patient or slide on one side of every split that
             is made here; `image` does not, and the notes say so.
         classes: Which classes, in which order; empty takes all.
-
-    Returns:
-        The set; nothing is decoded into arrays yet.
 
     Raises:
         ParameterError: An unknown name or policy, or `folder` without data_dir.

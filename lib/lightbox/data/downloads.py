@@ -38,11 +38,6 @@ def _missing(card: Card, folder: Path, reason: str = "") -> DataError:
 def fetch(url: str, checksum: str, target: Path) -> None:
     """Download one file; what arrives damaged or half is thrown away and retried.
 
-    Args:
-        url: Direct address.
-        checksum: `"<algorithm>:<hex>"`.
-        target: Where the file goes; an intact one there is not fetched again.
-
     Raises:
         DataError: The address cannot be reached or gives another content.
     """
@@ -95,9 +90,7 @@ def extract(archive: Path, folder: Path, *, max_bytes: int = MAX_EXTRACTED) -> N
     """Extract a zip whose content is not trusted; all of it or nothing.
 
     Args:
-        archive: The zip file.
         folder: Where its content goes; made by this call, or empty before it.
-        max_bytes: Largest size of all files together.
 
     Raises:
         DataError: Not a zip, damaged, larger than allowed, or with a member that
@@ -123,9 +116,6 @@ def extract(archive: Path, folder: Path, *, max_bytes: int = MAX_EXTRACTED) -> N
 
 def obtain(card: Card, folder: Path) -> Path:
     """Download and extract a real set, where its address and checksum are certain.
-
-    Returns:
-        `folder`, with the images in it.
 
     Raises:
         DataError: It cannot be downloaded: the recipe.

@@ -256,11 +256,7 @@ def _key(folder: Path, images: list[str]) -> str:
 
 
 def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
-    """Look at all files once; an unchanged listing is answered from the cache.
-
-    Returns:
-        One row per image, in the order given, with the columns of `COLUMNS`.
-    """
+    """Look at all files once; an unchanged listing is answered from the cache."""
     folder = folder.resolve()
     cache = paths.data() / "audits" / f"{_key(folder, images)}.audit"
     if (kept := _kept(cache)) is not None:

@@ -214,8 +214,6 @@ def pixels(
     damaged cache is set aside with a warning and made again.
 
     Args:
-        table: Rows with `image`; row i of the result is row i of the table.
-        folder: The data folder.
         size: Side of the square images, pixels.
         resize: `squash` ignores the aspect, `crop` keeps it and cuts the centre
             square, `pad` keeps it and adds black borders.

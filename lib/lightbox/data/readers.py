@@ -212,10 +212,6 @@ def _guess_groups(
 def read(card: Card, folder: Path) -> tuple[pd.DataFrame, Card, list[Sentence]]:
     """List a data set as published, one row an image; no file is opened but CSVs.
 
-    Args:
-        card: What is expected there.
-        folder: Where it lies; wrapping folders of an archive are stepped into.
-
     Returns:
         The table, sorted by image: `image` (posix path relative to `folder`),
         `split` (train, val, test, or "" where none is published), `label` (class

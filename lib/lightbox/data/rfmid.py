@@ -32,9 +32,6 @@ def _split_of(path: str) -> str:
 def read_labels(path: Path) -> dict[str, int]:
     """Read one label file: a CSV with the columns ID and Disease_Risk (0 or 1).
 
-    Returns:
-        Disease_Risk by ID, the ID as the file's stem has it.
-
     Raises:
         DataError: Missing columns, an ID given twice or a label that is not 0 or 1.
     """

@@ -162,9 +162,6 @@ def assign_splits(
     Args:
         table: Rows with `image`, `split`, `label`, `group`, and `sha256` where
             it is known, in any order.
-        seed: Decides the folds, together with nothing else.
-        classes: Every class, each of which must be in every split.
-        by: `group` keeps groups on one side, `image` ignores them.
 
     Returns:
         The table sorted by image with `split` train, val or test in every row

@@ -71,11 +71,7 @@ def spread(values: Sequence[float], places: int) -> str:
 
 
 def accuracies(scores: Sequence[Scores]) -> str:
-    """Write test accuracy in per cent: `spread` over seeds, or one's Wilson interval.
-
-    Args:
-        scores: Of one run, or of several that differ in their seed alone.
-    """
+    """Write test accuracy in per cent: `spread` over seeds, or one's Wilson interval."""
     if len(scores) > 1:
         return spread([100 * each["accuracy"] for each in scores], 1)
     only = scores[0]
@@ -87,10 +83,6 @@ def accuracies(scores: Sequence[Scores]) -> str:
 
 def heads(runs: Sequence[Configured], *, brief: bool = False) -> list[dict[str, str]]:
     """Fill the columns that say which run a row is about.
-
-    Args:
-        runs: One run a row.
-        brief: Whether to leave out the settings that the label of a set stands for.
 
     Returns:
         A dictionary a row: model, strategy (unless several rows share it), set, the

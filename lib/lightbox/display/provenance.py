@@ -44,16 +44,7 @@ def report_context() -> ReportContext:
 
 
 def portable(value: Any, name: str) -> Any:
-    """Write a value without this machine's folders, which a reader does not have.
-
-    Args:
-        value: Text, or texts in lists and mappings; all else stays.
-        name: Of the parameter.
-
-    Returns:
-        The same, with paths counted from the project, and `<name>` for those
-        outside it.
-    """
+    """Write a value without this machine's folders, which a reader does not have."""
     if isinstance(value, dict):
         return {key: portable(inner, name) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -69,12 +69,7 @@ def letters(text: str) -> int:
 
 
 def wrapped(name: str, width: int) -> str:
-    """Break a name at spaces and underscores; a longer word stays whole.
-
-    Args:
-        name: A class or strategy.
-        width: What a line holds, in Latin letters.
-    """
+    """Break a name at spaces and underscores; a longer word stays whole."""
     if letters(name) <= width:
         return name
     spaced = name.replace("_", "_ ")
@@ -83,12 +78,7 @@ def wrapped(name: str, width: int) -> str:
 
 
 def titles_of(names: list[str], width: int) -> list[str]:
-    """Break the names of panels, all of them in the same way.
-
-    Args:
-        names: Names with middle dots, where they break first.
-        width: What a line holds, in Latin letters.
-    """
+    """Break the names of panels, all of them in the same way."""
     if all(letters(name) <= width for name in names):
         return names
     parts = [name.split(" · ") for name in names]

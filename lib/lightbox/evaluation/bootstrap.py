@@ -37,8 +37,6 @@ def group_weights(
 
     Args:
         codes: The number of each image's patient from 0 on, (N,) of int.
-        resamples: How many, R.
-        seed: Of the drawing.
 
     Returns:
         How often each image occurs in each resample, (R, N) of uint16.
@@ -133,7 +131,6 @@ def bca_interval(
     the same as none.
 
     Args:
-        value: The metric on the test set itself.
         resampled: In each resample, (R,); NaN where one leaves it undefined.
         left_out: With one patient or block left out, (B,); likewise.
 

@@ -59,7 +59,6 @@ def curves(tasks: Sequence[Task], weights: np.ndarray, *, bands: bool = True) ->
             so for each seed: whether each image is of the class, (N,) of bool with
             both values, and the class's probability, (N,).
         weights: How often each image occurs in each resample, (R, N).
-        bands: Whether bands are computed too, which takes twice the time.
 
     Returns:
         The curves, their areas and 95 % bands. The intervals of the areas are

@@ -144,7 +144,6 @@ def right(run: Predicted, predicted: pd.Series | str | None = None) -> pd.Series
     """Say by image name, sorted, whether each test image was classified correctly.
 
     Args:
-        run: A finished run.
         predicted: Other classes to take, as `thresholds.moved` has them, or one for
             all images; None takes the run's own.
 

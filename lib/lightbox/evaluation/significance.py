@@ -193,7 +193,6 @@ def tie_letters(order: Sequence[int], pairs: pd.DataFrame) -> dict[int, str]:
 
     Args:
         order: Positions of runs, best first: `a` goes to the best one's group.
-        pairs: From `pairwise`, of all of them.
 
     Source:
         Piepho 2004, doi 10.1198/1061860043515, insert and absorb.

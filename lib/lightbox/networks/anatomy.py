@@ -80,11 +80,6 @@ def anatomy(network: nn.Module, image_size: int, channels: int) -> Anatomy:
     Args:
         network: Any network of images (N, C, H, W); neither its weights nor its
             mode are changed, whatever device it is on.
-        image_size: Pixels, square.
-        channels: Of the image.
-
-    Returns:
-        FLOPs, depth and layers, in evaluation mode (without auxiliary heads).
 
     Source:
         Depth is the number of convolution and linear layers on the longest path

@@ -24,11 +24,9 @@ def trainable_layers(
     """Name the modules that train under a strategy.
 
     Args:
-        network: The network.
         strategy: `feature_extraction` (the head alone), `fine_tuning` (all) or
             `partial` (all from `first_trainable` on, in order of definition,
             which is torchvision's order of execution; or all but `frozen`).
-        head: The name of the head.
         first_trainable: A module's name such as `layer4`.
         frozen: Names of modules, or `features.2:30` for the children 2 to 30 (both
             included) of `features`.

@@ -68,11 +68,8 @@ def build(
     """Build a network with its weights, its input fitted and its head replaced.
 
     Args:
-        model: A name of `names()`.
-        weights: As `resolve_weights` reads it.
         num_classes: K, the outputs of the new head; 1 for a sigmoid.
         channels: 1 or 3.
-        image_size: Pixels; transformers cut the image into patches.
         first_layer: With one channel, `sum` sums the kernels of the first
             convolution over RGB, which equals feeding the grey image three times;
             `reinitialise` draws them anew.

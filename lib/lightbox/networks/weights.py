@@ -38,7 +38,6 @@ def resolve_weights(model: str, weights: str) -> WeightsEnum | Path | None:
     """Find what a weights parameter means for one network.
 
     Args:
-        model: A network's name.
         weights: `none`; an entry such as `IMAGENET1K_V1` (or `DEFAULT`), with or
             without its enum's name before it; or a state dict in a `.pth`,
             `.pt` or `.safetensors` file.
@@ -79,8 +78,6 @@ def preprocessing(model: str, weights: str, channels: int) -> Preprocessing:
     """Take mean, standard deviation and interpolation from the weights enum.
 
     Args:
-        model: A network's name.
-        weights: As typed; without any, the training split decides.
         channels: Of the images. One channel takes the mean of the three means and of
             the three deviations, to go with summed kernels.
     """
@@ -147,10 +144,7 @@ def load(
     """Copy weights in, but for heads: the main one is replaced, others are left out.
 
     Args:
-        network: The network, changed in place.
         state: Tensors by name; those of the head may be missing or of other classes.
-        head: The name of the network's head.
-        source: What the error calls them.
 
     Raises:
         WeightsError: They are not this network's.

@@ -59,12 +59,7 @@ class Examined:
         return tuple(remark for remark in self.remarks if remark.wrong)
 
     def frame(self) -> pd.DataFrame:
-        """Give the findings as rows, to be kept as CSV.
-
-        Returns:
-            A row for each entry that a finding is about: rule, row, column,
-            printed, finding.
-        """
+        """Give the findings as rows, to be kept as CSV."""
         printed = {
             (row.name, column.heading): value.text
             for row in self.table.rows
@@ -95,10 +90,6 @@ def examine(
             file beside it says is added.
         published: What others reached on the same images; a `published.csv` beside
             a file is added.
-        name: What errors call a frame.
-
-    Returns:
-        The table and the findings.
 
     Raises:
         DataError: The table cannot be read, has no metric, holds a cell that is no
@@ -185,10 +176,6 @@ def metric_audit(
             as accuracy, recall, precision, specificity, F1, AUROC, loss.
         images: How many test images, or a number for each split; needed where
             neither the table nor a `counts.csv` beside it says so.
-        positives: How many of them are positive, likewise.
-
-    Returns:
-        A bullet a finding; one sentence where there is none.
 
     Raises:
         DataError: The table cannot be read or understood.
@@ -228,13 +215,6 @@ def reference_audit(section: Section) -> Prose | None:
 
 def by_split(given: int | Mapping[str, int] | None, name: str) -> dict[str, int]:
     """Read a number of images that may be given for each split.
-
-    Args:
-        given: One number, for test, or a mapping from split to number.
-        name: What it is called, for the error.
-
-    Returns:
-        Numbers by split.
 
     Raises:
         ParameterError: An unknown split, or no whole number.

@@ -26,8 +26,6 @@ def ties(table: PrintedTable) -> Iterator[Remark]:
     With b images that only the first got right and c that only the second did, the
     exact McNemar p is smallest for c = 0, whatever the pairs: 2 ** (1 - b).
 
-    Yields:
-        A finding for each accuracy column whose best row is tied.
     """
     for column, rows, total in accuracies_of(table):
         best = max(rows, key=lambda row: row.values[column].value)
@@ -63,11 +61,7 @@ def ties(table: PrintedTable) -> Iterator[Remark]:
 
 
 def accuracies_of(table: PrintedTable) -> Iterator[tuple[Column, list[Row], int]]:
-    """Give accuracy columns with the rows that count the same images.
-
-    Yields:
-        The column, its rows, the number of images.
-    """
+    """Give accuracy columns with the rows that count the same images."""
     for column in table.columns:
         if column.quantity != "accuracy" or column.averaged:
             continue
@@ -213,11 +207,7 @@ def _is_accuracy(column: Column, split: str) -> bool:
 
 
 def losses(table: PrintedTable) -> Iterator[Remark]:
-    """Find loss columns whose rows were trained with different loss functions.
-
-    Yields:
-        A finding for each loss column.
-    """
+    """Find loss columns whose rows were trained with different loss functions."""
     for column in table.columns:
         if column.quantity != "loss":
             continue
@@ -399,8 +389,6 @@ def below(table: PrintedTable) -> Iterator[Remark]:
     A run that others' runs of the same network beat on the same images says how it
     was trained, not what the network or its pretrained features can do.
 
-    Yields:
-        A finding for each accuracy column on test with such rows.
     """
     known = {(each.model, each.strategy): each for each in table.published}
     for column, rows, total in accuracies_of(table):

@@ -87,11 +87,7 @@ def fit(
     """Find every confusion table that fits.
 
     Args:
-        printed: Printed values by metric; those without a formula are passed over.
-        positives: Images of the positive class.
-        negatives: The others.
         tp: The true positives, None where they are not known.
-        tn: The true negatives, likewise.
 
     Source:
         The idea of Brown and Heathers 2017, doi 10.1177/1948550616673876 (GRIM),
@@ -297,16 +293,7 @@ class Naming:
 def renamed(
     columns: Sequence[Column], rows: Sequence[Row], fits: Sequence[Fit]
 ) -> Remark | None:
-    """Look for names under which every row is consistent.
-
-    Args:
-        columns: The columns of one split and stage.
-        rows: The rows whose classes are known.
-        fits: What fits each row under the printed names, some of it nothing.
-
-    Returns:
-        The finding with the fewest changed names, if the numbers are fine enough.
-    """
+    """Look for names under which every row is consistent."""
     split = columns[0].split
     for naming in _namings(columns, rows, split):
         if _chance(columns, rows, naming, split) < RARE:
@@ -460,12 +447,7 @@ def fitting(row: Row, split: str, values: Mapping[str, Printed]) -> Fit | None:
 
 
 def inconsistent(table: PrintedTable) -> Iterator[Remark]:
-    """Find rows that no confusion table gives.
-
-    Yields:
-        One finding where another name explains a column in every row; else one for
-        each row.
-    """
+    """Find rows that no confusion table gives."""
     for group in groups(table):
         split = group[0].split
         rows, fits, unknown = [], [], []

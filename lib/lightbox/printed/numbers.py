@@ -64,9 +64,7 @@ def parse(text: str, *, where: str, scale: int = 1, count: bool = False):
 
     Args:
         text: What is printed: `0.87`, `87.3 %`, `87,3`, `87.3 (84–90)`, `0.8 ± 0.1`.
-        where: Row and column, for the error.
         scale: What the number is divided by, 100 for a column of per cents.
-        count: Whether it is a whole number, in which a comma parts thousands.
 
     Returns:
         The number; None where the cell is empty or says that there is none.
@@ -111,12 +109,6 @@ ENCODINGS = ("utf-8-sig", "big5")  # Excel in Taiwan saves the second
 
 def load(path: Path) -> pd.DataFrame:
     """Read a file as text, digit for digit.
-
-    Args:
-        path: A CSV, comma, semicolon or tab between cells, or a Markdown table.
-
-    Returns:
-        Its cells.
 
     Raises:
         DataError: It is missing, empty or no table.

@@ -131,7 +131,6 @@ def reference_table(section: Section, runs: Sequence[Run]) -> Table | Prose:
 
     Args:
         section: The section, for its study's `reference.csv` and its split.
-        runs: The section's runs.
 
     Returns:
         The table: a row of the source, then one of this run. A sentence where

@@ -107,9 +107,6 @@ def read_counts(path: Path) -> dict[str, Counts]:
         path: A CSV with the columns split, class, images, and, if wanted, subtype
             and positive (`yes` on the rows of the positive class).
 
-    Returns:
-        What is known, by split.
-
     Raises:
         DataError: The file cannot be read, or a cell in it.
     """
@@ -233,14 +230,6 @@ def understand(
     frame: pd.DataFrame, given: Mapping[str, Counts], source: str
 ) -> PrintedTable:
     """Make sense of a table's headings and cells.
-
-    Args:
-        frame: The cells, text or numbers; metrics as columns or as rows.
-        given: Counts that hold for every row, by split.
-        source: The table's name, for errors.
-
-    Returns:
-        The table.
 
     Raises:
         DataError: No heading is a metric, there is no row, or a cell is no number.

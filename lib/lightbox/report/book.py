@@ -24,7 +24,6 @@ def extract(notebook: Path, folder: Path) -> list[Path]:
     """Write `figures/<label>.svg` and every table's own file.
 
     Args:
-        notebook: An executed `.ipynb` file.
         folder: Where to write; made if missing.
 
     Returns:
@@ -56,7 +55,6 @@ def render(
     Args:
         notebooks: Executed notebooks, in order; a failed one ends at its banner.
         out: Folder for the files; made if missing.
-        formats: Any of `"html"`, `"pdf"`, `"docx"`.
 
     Raises:
         ReportError: No notebooks, an unknown format, or a document that cannot
@@ -103,10 +101,8 @@ def assemble(
     """Join chapters with the words of the title page.
 
     Args:
-        chapters: At least one.
         title: Words (`title`, `author`, `course`, `date`, `language`, `notice`)
             that win over those in the chapters' provenance.
-        bound: Whether it becomes a book with a title page of its own.
     """
     words: dict[str, Any] = {}
     for given in [*(c.provenance or {} for c in reversed(chapters)), title or {}]:

@@ -21,9 +21,6 @@ def run(
 
     Args:
         document: From `document.compose`.
-        to: pandoc's name of the format.
-        folder: A fresh work folder; pandoc runs in it.
-        options: More of pandoc's options.
 
     Raises:
         ReportError: pandoc is missing, a formula cannot be converted, or a

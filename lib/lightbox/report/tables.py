@@ -89,9 +89,6 @@ def read(content: dict[str, Any] | str) -> Grid:
             pandas Styler, whose 0..n-1 index is dropped, and whose header row that
             only names the index is merged into the row above it.
 
-    Returns:
-        The grid.
-
     Raises:
         ReportError: There is no table, or it has no rows.
     """

@@ -29,16 +29,7 @@ class Cost:
 
 
 def cost(config: RunSettings, dataset: Dataset, *, weights: str) -> Cost:
-    """Tell a run's cost: by a kept run's own speed, else by one timed step.
-
-    Args:
-        config: The configuration.
-        dataset: The data.
-        weights: The weights as typed.
-
-    Returns:
-        Its cost; the time is an estimate.
-    """
+    """Tell a run's cost: by a kept run's own speed, else by one timed step."""
     kept = store.find(run_id(config, dataset.fingerprint))
     if kept is not None and kept.result.train_images_per_second:
         result = kept.result

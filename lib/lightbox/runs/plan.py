@@ -118,8 +118,6 @@ def run_one(config: RunSettings, dataset: Dataset, *, weights: str) -> Run:
     """Give a run, from the store or by training it.
 
     Args:
-        config: The configuration.
-        dataset: The data.
         weights: The weights as typed; `config.weights` is their full name.
 
     Raises:

@@ -19,11 +19,6 @@ DIVERGED = 4.0  # times the lowest loss so far: beyond it nothing is learnt
 def range_test(config: RunSettings, dataset: Dataset, *, weights: str) -> pd.DataFrame:
     """Train for one short pass while the rate grows geometrically.
 
-    Args:
-        config: Whose model, strategy, loss, optimizer and batch size are tried.
-        dataset: The data; its training images are used, drawn alike.
-        weights: The weights as typed.
-
     Returns:
         Columns model, learning_rate and loss (smoothed over the steps so far, bias
         corrected); it ends early where the loss has grown fourfold.

@@ -34,12 +34,7 @@ OWN = "checksum"  # of run.json, in itself: of everything else that it says
 
 
 def problem(folder: Path, *, weights: bool = True) -> str:
-    """Compare a run's files with their checksums; say what is wrong, or "".
-
-    Args:
-        folder: The run's.
-        weights: Whether to read the weights too, the largest file by far.
-    """
+    """Compare a run's files with their checksums; say what is wrong, or ""."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -235,7 +230,6 @@ def locked(name: str, *, timeout: float = -1) -> Iterator[None]:
     """Hold a lock of the store, which ends with the process that holds it.
 
     Args:
-        name: A run's id, so that two processes train it once; or another word.
         timeout: Seconds to wait; -1 waits for ever.
 
     Raises:
@@ -280,10 +274,7 @@ def write(
     """Put a finished run into the store, whole or not at all.
 
     Args:
-        identity: Its id, whose lock the caller holds.
         record: For `run.json`.
-        history: One row per epoch.
-        predictions: One row per val and test image.
         state: The best epoch's weights, tensors by name; None of a diverged run.
 
     Raises:

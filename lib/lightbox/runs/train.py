@@ -79,8 +79,6 @@ def prepare(config: RunSettings, dataset: Dataset, *, weights: str) -> Prepared:
     """Build the network under its seed, freeze it, and decode or map the images.
 
     Args:
-        config: The configuration.
-        dataset: The data.
         weights: The weights as typed; `config.weights` is their full name.
 
     Raises:
@@ -270,9 +268,6 @@ def train(identity: str, config: RunSettings, dataset: Dataset, *, weights: str)
     diverged, with the epochs before and no predictions.
 
     Args:
-        identity: The run's id, whose lock the caller holds.
-        config: The configuration.
-        dataset: The data.
         weights: The weights as typed; `config.weights` is their full name.
 
     Raises:

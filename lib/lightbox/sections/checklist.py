@@ -62,12 +62,6 @@ def checklist(found: Summary) -> Table:
 
     Nothing is guessed: what neither the data nor the runs say is "not known".
 
-    Args:
-        found: The sections of the report.
-
-    Returns:
-        The table: topic, the items' numbers, and what the report says.
-
     Source:
         Tejani et al. 2024, doi 10.1148/ryai.240300 (CLAIM); Collins et al. 2024,
         doi 10.1136/bmj-2023-078378 (TRIPOD+AI).

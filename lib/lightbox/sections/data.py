@@ -35,13 +35,8 @@ def sample_grid(
     """Show train images of each class, as the models see them.
 
     Args:
-        dataset: The data set.
-        per_class: How many images a class, spread evenly over the split.
         size: Side of an image in pixels, as in training.
-        resize: `"squash"`, `"crop"` or `"pad"`, as in training.
 
-    Returns:
-        The figure: a row a class, equal tiles, one channel in grey.
     """
     classes = list(dataset.classes)
     positions = np.asarray(dataset.subset("train"))
@@ -206,11 +201,7 @@ def data_changes(dataset: Dataset) -> Prose:
 
 
 def patients_table(dataset: Dataset) -> Table | Prose:
-    """Count patients or slides per split, and those that two splits share.
-
-    Returns:
-        A row per way to read the key, or a sentence where there is no key.
-    """
+    """Count patients or slides per split, and those that two splits share."""
     frame = dataset.audit.group_table()
     if frame.empty:
         return Prose(
@@ -263,11 +254,7 @@ def files_table(dataset: Dataset) -> Table | Prose:
 
 
 def sizes_figure(dataset: Dataset) -> Figure | Prose:
-    """Show width against height of the images as they came.
-
-    Returns:
-        A scatter, or a sentence where all images have one size.
-    """
+    """Show width against height of the images as they came."""
     found = dataset.audit.sizes()
     if len(found) == 1:
         size, text = (

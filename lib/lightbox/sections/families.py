@@ -41,12 +41,7 @@ class Pair:
 
 
 def family(runs: Runs, places: Iterable[tuple[int, int]]) -> list[Pair]:
-    """Take some of the pairs that were tested, adjusted over these alone.
-
-    Args:
-        runs: Finished runs.
-        places: Positions of `base` and `other` for each pair.
-    """
+    """Take some of the pairs that were tested, adjusted over these alone."""
     rows, found = runs.pairs.set_index(["first", "second"]), []
     for base, other in places:
         row = rows.loc[(min(base, other), max(base, other))]

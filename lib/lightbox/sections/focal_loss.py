@@ -44,13 +44,6 @@ BALANCED = next(iter(GRADES))
 def grade(largest: int, smallest: int) -> str:
     """Grade an imbalance.
 
-    Args:
-        largest: Images of the most frequent class.
-        smallest: Images of the rarest; of none, the imbalance is extreme.
-
-    Returns:
-        One of `GRADES`.
-
     Source:
         The grades of Google's Machine Learning Crash Course, "Imbalanced data".
     """
@@ -116,13 +109,7 @@ def imbalance(dataset: Dataset) -> Prose:
 def _by_loss(
     runs: Runs, full: pd.DataFrame, columns: dict[str, tuple[str, int, int]]
 ) -> pd.DataFrame:
-    """Write the numbers of each loss, of several seeds their mean and deviation.
-
-    Args:
-        runs: Finished runs.
-        full: Their numbers, a row a run.
-        columns: For each of those to be shown its title, factor and decimals.
-    """
+    """Write the numbers of each loss, of several seeds their mean and deviation."""
     rows = []
     for group in runs.groups:
         config, row = group[0].config, {}

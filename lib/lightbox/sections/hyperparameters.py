@@ -249,12 +249,7 @@ SHADES = 20.0
 
 
 def axes_of(runs: Runs) -> list[pd.Series]:
-    """Find what varies, but the seed; settings that only vary together are one axis.
-
-    Returns:
-        An axis each, named, with its value for each run. The label of sets stands for
-        what it names.
-    """
+    """Find what varies, but the seed; settings that only vary together are one axis."""
     columns = {
         _("Model"): [model_name(run.config.model) for run in runs],
         _("Strategy"): [strategy_name(run.config.strategy) for run in runs],

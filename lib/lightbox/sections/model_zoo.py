@@ -43,9 +43,6 @@ def names(runs: Runs) -> list[str]:
 def costs(runs: Sequence[Run]) -> pd.DataFrame:
     """Set what each run reached against what it cost.
 
-    Args:
-        runs: On the same data; at least one did not diverge.
-
     Returns:
         A row a run: `accuracy`, `low`, `high` (fractions), `nll` (nats per test
         image), `seconds` (of training), `depth`, `parameters`, `flops` (of one
@@ -195,11 +192,7 @@ def _accuracy(rows: pd.DataFrame) -> str:
 
 @finished_only
 def depth_groups(runs: Runs, *, shallow_below: int = 30) -> Table:
-    """Average the networks of fewer layers than `shallow_below`, and the others.
-
-    Returns:
-        The table: a row a group that has networks.
-    """
+    """Average the networks of fewer layers than `shallow_below`, and the others."""
     numbers = costs(runs).assign(name=names(runs))
     titles = {
         False: _("shallow (< {layers})").format(layers=shallow_below),
@@ -230,7 +223,6 @@ def front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
     """Find the Pareto front: what nothing else beats in both.
 
     Args:
-        costs: Smaller is better, one a run.
         gains: Larger is better, one a run; NaN is never on the front.
 
     Returns:

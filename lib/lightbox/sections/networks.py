@@ -82,11 +82,7 @@ def _facts(name: str, image_size: int) -> str:
 
 
 def layers(section: Section) -> Table:
-    """Show the layers of each network: output shape, parameters, operations.
-
-    Returns:
-        The table, deep networks by blocks; its CSV has every layer.
-    """
+    """Show the layers of each network: output shape, parameters, operations."""
     settings, data = section.settings, section.data
     shown, full = [], []
     for model in settings.models:
@@ -129,9 +125,6 @@ def layers(section: Section) -> Table:
 
 def condense(seen: Anatomy) -> pd.DataFrame:
     """Shorten the list of layers to what a page can hold.
-
-    Args:
-        seen: A network's layers, the last row the total, and its blocks' outputs.
 
     Returns:
         The layers that change the shape or have weights, if they are few; else

@@ -32,9 +32,6 @@ class Planned:
 def plan_table(section: Section) -> Table:
     """List the runs of a section with what each trains and takes.
 
-    Args:
-        section: A section that trains.
-
     Returns:
         A row a run. The time is an estimate from one timed step, or from the run
         itself where the store has it.
@@ -82,11 +79,7 @@ def duration(seconds: float) -> str:
 
 
 def network_table(section: Section) -> Table:
-    """Show the parts of the section's first network: what trains, what is frozen.
-
-    Returns:
-        A row a part, a column a strategy of the section.
-    """
+    """Show the parts of the section's first network: what trains, what is frozen."""
     ways: dict[str, Prepared] = {}
     for config, weights in configurations(section.settings):
         same = config.model == section.settings.models[0]

@@ -59,11 +59,7 @@ class Section:
         return Runs(run_all(self.settings, self.data))
 
     def range_test(self) -> pd.DataFrame:
-        """Try learning rates on each model, under its first configuration.
-
-        Returns:
-            Columns model, learning_rate, loss; a row a step.
-        """
+        """Try learning rates on each model, under its first configuration."""
         from lightbox.runs.plan import configurations
         from lightbox.runs.range_test import range_test
 
@@ -128,10 +124,6 @@ class Section:
 
 def start(name: str, namespace: dict[str, Any]) -> Section:
     """Check a notebook's parameters before anything slow begins.
-
-    Args:
-        name: The notebook's stem.
-        namespace: Its `globals()`.
 
     Raises:
         ParameterError: One line that names each wrong parameter.

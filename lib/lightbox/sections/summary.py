@@ -60,14 +60,7 @@ class Summary:
 
 
 def collect_sections(section: Section) -> Summary:
-    """Read the sections of the report that this notebook is executed for.
-
-    Args:
-        section: The summary's section; its `sections` chooses among the others.
-
-    Returns:
-        Their runs. Outside a report: the store's finished runs on these images.
-    """
+    """Read the sections of the report that this notebook is executed for."""
     folder = report_context().folder
     if not folder:
         folders = sorted(paths.runs().glob("[!.]*"))
@@ -147,11 +140,7 @@ def summary_remarks(found: Summary) -> Callout | None:
 
 
 def summary_table(found: Summary) -> Table | Prose:
-    """Put the runs of every section into one table.
-
-    Returns:
-        The table, a row a run and section; a sentence where there is none.
-    """
+    """Put the runs of every section into one table."""
     if not found.runs:
         said = _(
             "No section has trained anything yet, so there is nothing to sum up: run "
@@ -263,14 +252,7 @@ def how_to_repeat(found: Summary) -> Prose:
 
 
 def cited(runs: Sequence[Run]) -> list[str]:
-    """List the papers on what runs used, and on how they were judged.
-
-    Args:
-        runs: Those of all sections; may be none.
-
-    Returns:
-        References, sorted by their first author.
-    """
+    """List the papers on what runs used, and on how they were judged."""
     papers = _papers()
     kinds = ("always", "runs", "weights", "model", "loss", "optimizer")
     named = {

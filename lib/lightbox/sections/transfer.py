@@ -30,9 +30,6 @@ from lightbox.settings.parameters import TransferParameters
 def compare_strategies(runs: Sequence[Run]) -> list[Pair]:
     """Pair the strategies of each model and test each pair.
 
-    Args:
-        runs: Finished runs on the same data.
-
     Returns:
         A pair for every two runs that differ in their strategy alone; its `base` is
         the one that trains fewer parameters.
@@ -196,7 +193,6 @@ def shared_images(table: pd.DataFrame, split: str) -> int:
 
     Args:
         table: A data set's `split` and `group`; an empty group is nobody's.
-        split: `"val"` or `"test"`.
     """
     train = set(table.loc[table["split"] == "train", "group"]) - {""}
     return int(table.loc[table["split"] == split, "group"].isin(train).sum())

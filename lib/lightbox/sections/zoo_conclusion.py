@@ -25,15 +25,7 @@ HEADINGS = {
 
 @unless_all_diverged
 def zoo_conclusion(runs: Runs, *, shallow_below: int = 30) -> Prose:
-    """Write the conclusion on many networks, every number of it computed.
-
-    Args:
-        runs: Of the section.
-        shallow_below: Networks of fewer layers are shallow.
-
-    Returns:
-        Markdown, a paragraph a question.
-    """
+    """Write the conclusion on many networks, every number of it computed."""
     kept = runs.finished
     table = costs(kept).assign(name=names(kept))
     tied = tied_with(kept, int(table["accuracy"].argmax())) if len(kept) > 1 else []

@@ -222,10 +222,6 @@ def section(name: str) -> type[DataParameters]:
 def validate(name: str, values: dict[str, Any]) -> DataParameters:
     """Check a section's parameters and coerce them to their types.
 
-    Args:
-        name: The notebook's stem.
-        values: Parameter names and values as YAML or a notebook has them.
-
     Raises:
         ParameterError: One line that names each wrong parameter, what was
             given and what is allowed.

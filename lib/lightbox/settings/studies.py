@@ -68,9 +68,6 @@ class Study:
     def validated(self, folder: Path) -> "Study":
         """Check every value that was given, before a kernel starts.
 
-        Args:
-            folder: Where the command was typed; relative paths count from it.
-
         Raises:
             ParameterError: One line that names the notebook and the parameter.
         """

@@ -129,7 +129,6 @@ def channel_statistics(
 
     Args:
         pixels: (N, H, W, C), uint8.
-        train: Positions of the training images.
 
     Returns:
         Means and standard deviations, each of length C, in [0, 1]; a constant

@@ -57,14 +57,8 @@ def extract(
     """Give the head's input for every image, from the cache where it is there.
 
     Args:
-        network: The frozen network, on the device.
-        head: The name of its head.
-        images: All images.
-        compute: Device and precision.
-        batch_size: Images at a time.
         cache: The `.npy` file to keep them in; its name must say everything
             that the features depend on.
-        label: What the progress bar says.
 
     Returns:
         Features (N, D), float32, and the seconds that they took to compute when
@@ -95,9 +89,6 @@ def extract(
 
 def fused(network: nn.Module) -> nn.Module:
     """Fold each BatchNorm behind a convolution into its weights: 15 to 20 % faster.
-
-    Args:
-        network: In eval mode; stays as it is.
 
     Returns:
         A copy that answers the same but for rounding (2e-6 in float32), or the

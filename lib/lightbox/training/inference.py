@@ -25,8 +25,6 @@ def predict(
         network: Maps a batch to logits (B, K).
         examples: Inputs by position.
         positions: Which, (N,).
-        compute: Device and precision.
-        batch_size: Images at a time; fewer where the device's memory is short.
 
     Raises:
         DeviceMemoryError: Three images at a time are too many.
@@ -48,10 +46,6 @@ def in_parts(
     Args:
         work: Gives a row for each of the positions that it is given.
         positions: All of them, (N,).
-        size: How many at a time.
-
-    Yields:
-        What `work` gave, in order.
 
     Raises:
         DeviceMemoryError: Three positions at a time are too many.

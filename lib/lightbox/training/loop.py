@@ -178,17 +178,9 @@ def fit(
         network: Maps a batch of `examples` to logits (B, K); on the device,
             frozen parts with `requires_grad = False`. Changed in place.
         examples: Inputs and labels by position.
-        settings: How to train.
-        train: Positions to train on.
-        val: Positions to select on.
-        training: The modules that are put into train mode.
-        on_epoch: Called with each finished row of the history.
         unfinished: Where each epoch's state is kept. If it holds one, training
             goes on behind it and ends with the bits of an undisturbed run: an
             epoch's dice come from seed and epoch alone.
-
-    Returns:
-        The history and the choice.
 
     Raises:
         TrainingError: Fewer than two training images.

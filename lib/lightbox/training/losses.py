@@ -76,8 +76,6 @@ def make(name: str, *, gamma: float, counts: Tensor) -> Loss:
     """Build a loss by name.
 
     Args:
-        name: A `loss` of the settings.
-        gamma: Of the focal loss.
         counts: (K,), images of each class in train, for the weighted forms.
     """
     if name == "cross_entropy":

@@ -172,11 +172,7 @@ WORK_WIDTH = 128  # pixels; drawn at this width, then resampled
 
 
 def plan(rng: Rng, scale: float) -> list[Item]:
-    """Lay out patients and files; val always has 8 + 8 images.
-
-    Returns:
-        The images to draw; `spec` is (kind,), `subject` the patient.
-    """
+    """Lay out patients and files; val always has 8 + 8 images."""
     items: list[Item] = []
     patient, numbers, drawn = 0, Counter(), Counter()
     for kind, split, count, per_patient in COUNTS:

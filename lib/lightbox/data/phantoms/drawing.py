@@ -60,10 +60,8 @@ def noise(rng: Rng, shape: tuple[int, int], cell: float, stretch: float = 1.0) -
     """Draw smooth Gaussian noise of about zero mean and unit variance, float32.
 
     Args:
-        rng: Source of randomness.
         shape: (H, W) in pixels.
         cell: Grain size in pixels.
-        stretch: How much longer the grain is along x than along y.
     """
     rows = int(shape[0] / cell) + 3
     columns = int(shape[1] / (cell * stretch)) + 3
@@ -119,10 +117,8 @@ def blob(
     """Outline an ellipse with a wavy edge, (16, 2) corners as x, y in pixels.
 
     Args:
-        rng: Source of randomness.
         centre: x, y in pixels.
         radii: Half-axes in pixels.
-        angle: Direction of the first axis, radians.
         ragged: Amplitude of the waves as a fraction of the radius.
     """
     turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)

@@ -55,14 +55,10 @@ def generate(name: str, folder: Path, *, seed: int = 0, scale: float = 1.0) -> P
     process never leaves half a set.
 
     Args:
-        name: One of `NAMES`.
         folder: Where the set goes; a generated set of another name, seed or scale
             there is replaced.
         seed: 0 or more; the same seed gives the same bytes, file by file.
         scale: Multiplies the number of images, above 0 and at most 100.
-
-    Returns:
-        `folder`.
 
     Raises:
         DataError: `name` is unknown, `seed` or `scale` is out of range, or

@@ -37,10 +37,8 @@ def _nuclei(
     """Scatter nuclei on a jittered lattice, (H, W) in [0, 1].
 
     Args:
-        rng: Source of randomness.
         gap: Distance between neighbours, pixels.
         radius: Half of a nucleus's width, pixels.
-        long: Length over width.
         along: Direction of the long axes, radians; None for any.
         where: (H, W) chance of each place to keep its nucleus.
     """
@@ -193,11 +191,7 @@ EOSIN = np.array([0.16, 0.92, 0.42], np.float32)
 
 
 def plan(rng: Rng, scale: float) -> list[Item]:
-    """Lay out slides and tiles: every slide has tiles of every class.
-
-    Returns:
-        The images to draw; `spec` is (class,), `subject` the slide.
-    """
+    """Lay out slides and tiles: every slide has tiles of every class."""
     tiles = max(round(TILES_PER_CLASS * scale), 1)
     items = []
     for name in CLASSES:
