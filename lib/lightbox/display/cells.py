@@ -71,7 +71,7 @@ def spread(values: Sequence[float], places: int) -> str:
 
 
 def accuracies(scores: Sequence[Scores]) -> str:
-    """Write test accuracy in per cent: `spread` over seeds, or one's Wilson interval."""
+    """Write test accuracy, %: `spread` over seeds, or one's Wilson interval."""
     if len(scores) > 1:
         return spread([100 * each["accuracy"] for each in scores], 1)
     only = scores[0]

@@ -21,7 +21,7 @@ PATCHES = {
     "vit_s2_patch10": 10,
     "vit_s2_patch15": 15,
 }
-OWN_LEAST = {"alexnet_2012": 63, "conv_model": 16}  # pixels that their strides need
+OWN_LEAST = {"alexnet_2012": 63}  # pixels that its strides need; the others take 16
 
 
 def names() -> list[str]:
@@ -46,9 +46,10 @@ def check(model: str, weights: str, image_size: int) -> None:
     if patch := PATCHES.get(model):
         check_patch(patch, image_size)
         return
-    least = OWN_LEAST.get(model) or max(
-        torchvision.models.get_model_weights(model).DEFAULT.meta["min_size"]
-    )
+    least = OWN_LEAST.get(model, 16)
+    if model not in OWN:
+        meta = torchvision.models.get_model_weights(model).DEFAULT.meta
+        least = max(meta["min_size"])
     if image_size < least:
         raise ParameterError(
             f"image_size = {image_size}: {model} needs {least} pixels or more"

@@ -101,7 +101,7 @@ class Result:
     trainable_parameters: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is itself: comparing would compare frames
 class Run:
     """A finished run, read from its folder.
 
