@@ -23,7 +23,8 @@ values = {"dataset": "skin", "data_dir": %r, "models": ["tiny"], "image_size": 3
           "strategies": ["fine_tuning"], "loss": "mae", "epochs": 1}
 section = Section("06_mine", validate("06_mine", values))
 runs = section.train()
-print(lb.best_name(runs), "|", section.data.card.title, "|", runs.scores(runs.best)["accuracy"])
+accuracy = runs.scores(runs.best)["accuracy"]
+print(lb.best_name(runs), "|", section.data.card.title, "|", accuracy)
 """
 
 
