@@ -316,7 +316,7 @@ def _of_results(runs: list[Run], named: dict[str, list[str]]) -> Answers:
     robustness = [seeds] if count > 1 else []
     robustness += [_shown(named["robustness"])] if named["robustness"] else []
     common = _("accuracy, sensitivity, specificity, precision, F1, AUROC, NLL")
-    semicolon = pgettext("list", "; ")
+    semicolon = pgettext("clauses", "; ")
     return {
         "metrics": pgettext("list", ", ").join([common, *named["metrics"]]),
         "uncertainty": semicolon.join([*named["uncertainty"], seeds]),
