@@ -89,17 +89,20 @@ def look(node, shape):
     look(content, shape)
 
 
+def messages(project):
+    """The catalogue's entries but its header."""
+    with (project / "lib/lightbox/locale/zh_TW.po").open("rb") as lines:
+        return [message for message in read_po(lines, locale="zh_TW") if message.id]
+
+
 @pytest.fixture(scope="module")
 def entries(project):
-    """English and Chinese of every entry; of a plural each form."""
-    found = {}
-    for file in sorted((project / "lib/lightbox/locale").rglob("*.po")):
-        with file.open("rb") as lines:
-            for message in read_po(lines, locale="zh_TW"):
-                for english in np.atleast_1d(message.id):
-                    if english:
-                        found[str(english)] = np.atleast_1d(message.string)[0]
-    return found
+    """English and Chinese of every entry, both forms of a plural."""
+    return {
+        str(english): np.atleast_1d(message.string)[0]
+        for message in messages(project)
+        for english in np.atleast_1d(message.id)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -132,18 +135,19 @@ def test_the_check_names_what_is_missing_and_what_is_stale(project, tmp_path):
     assert "old" not in file.read_text(encoding="utf-8")
 
 
-def test_fields_are_those_of_the_english(entries):
+def test_fields_are_those_of_the_english(project):
     """A field that a translation invents would stop the report in Chinese alone."""
     wrong = {}
-    for english, chinese in entries.items():
-        if "$" in english:  # braces of formulas
+    for message in messages(project):
+        english, chinese = np.atleast_1d(message.id), np.atleast_1d(message.string)
+        if "$" in english[0]:  # braces of formulas
             continue
         one, two = (
-            {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-            for text in (english, chinese)
+            {n for text in texts for _, n, _, _ in Formatter().parse(text) if n}
+            for texts in (english, chinese)
         )
         if not two <= one:
-            wrong[english] = two - one
+            wrong[english[0]] = two - one
     assert wrong == {}
 
 

@@ -92,16 +92,12 @@ def joined(sentences: list[str]) -> str:
     return ("" if language() == "zh" else " ").join(filter(None, sentences))
 
 
-def listed(names: list[str], *, last: str = "") -> str:
-    """Enumerate names: `a, b and c`, in Chinese a、b、c.
-
-    Args:
-        names: In the order to be read.
-    """
-    if language() == "zh":
-        return "、".join(names)
+def listed(names: list[str]) -> str:
+    """Enumerate names: `a, b and c`; Chinese has one mark between all of them."""
+    if language() != SOURCE:
+        return pgettext("list", ", ").join(names)
     head, tail = names[:-1], names[-1:]
-    return f" {last or 'and'} ".join(filter(None, [", ".join(head), *tail]))
+    return " and ".join(filter(None, [", ".join(head), *tail]))
 
 
 @cache

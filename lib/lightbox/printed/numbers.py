@@ -72,7 +72,7 @@ def parse(text: str, *, where: str, scale: int = 1, count: bool = False):
     Raises:
         DataError: The cell holds no number, or a count that is not whole.
     """
-    shown = text.replace("％", "%").replace("−", "-").strip()
+    shown = text.replace("\uff05", "%").replace("−", "-").strip()
     if shown.lower() in MISSING:
         return None
     match = _NUMBER.fullmatch(shown)

@@ -82,7 +82,7 @@ def _fonts(page: str) -> str:
         signs = set("".join(re.findall(r"<math.*?</math>", page, flags=re.S)))
         faces.append(_face("Lightbox Math", "normal", files.MATH_WOFF2, signs))
     missing = set(filter(is_cjk, re.sub(r'src="data:[^"]*"', "", page)))
-    missing |= set("“”‘’…—–·．") if missing else set()
+    missing |= set("“”‘’…—–·\uff0e") if missing else set()
     for source in [files.CJK_REGULAR, *files.own()]:
         held = missing and missing & _characters(source)
         if not held:
