@@ -55,14 +55,7 @@ class Dataset:
     def pixels(
         self, size: int, resize: str, interpolation: str = "bilinear"
     ) -> np.memmap:
-        """Decode the images once, or map what was decoded before.
-
-        The cache is keyed by the images alone, not by the split: other seeds share
-        it. Arguments and array are those of `pixels.pixels`.
-
-        Returns:
-            Read-only (N, size, size, C) uint8; row i is row i of `table`.
-        """
+        """Decode all rows as `pixels.pixels` does; other splits share the cache."""
         return pixels.pixels(
             self.table,
             self.folder,

@@ -103,17 +103,10 @@ DECODER_ERRORS = (
 
 
 def parallel(function: Any, tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
-    """Run tasks in as many threads as there are cores; results in the tasks' order.
-
-    Pillow and hashlib let other threads run while they decode, resize and hash, so
-    that threads do what processes would, without the seconds that those take to
-    start.
-    """
+    """Run tasks in as many threads as there are cores; results in the tasks' order."""
+    # Threads do: Pillow and hashlib let others run while they decode and hash.
     run = joblib.Parallel(
-        joblib.cpu_count(),
-        prefer="threads",
-        return_as="generator",
-        batch_size=CHUNK,
+        joblib.cpu_count(), prefer="threads", return_as="generator", batch_size=CHUNK
     )
     yield from run(joblib.delayed(function)(*task) for task in tasks)
 
