@@ -161,11 +161,7 @@ def _reserve(path: Path) -> None:
 
 
 def _build(
-    path: Path,
-    images: list[str],
-    folder: Path,
-    shape: tuple[int, ...],
-    policy: dict[str, object],
+    path: Path, images: list[str], folder: Path, shape: tuple, policy: dict[str, Any]
 ) -> None:
     """Decode all images into a partial file and rename it when it is whole."""
     partial = path.with_name(f"{path.stem}.partial.npy")
@@ -210,7 +206,6 @@ def pixels(
         size: Side of the square images, pixels.
         resize: `squash` ignores the aspect, `crop` keeps it and cuts the centre
             square, `pad` keeps it and adds black borders.
-        channels: C, 1 or 3.
         interpolation: `bilinear` or `bicubic`, antialiased (Pillow).
         fingerprint: Hash of the images' content and order.
 

@@ -150,13 +150,7 @@ def assign_splits(
 
     A val set is too small when its interval at 90 % accuracy is wider than 10
     points. It is then set aside, not added to train: copies of the chest set with
-    and without its 16 val images so give the same splits. The new val is a fold
-    of train that is stratified by class and keeps groups, and byte-identical
-    files, on one side.
-
-    Args:
-        table: Rows with `image`, `split`, `label`, `group`, and `sha256` where
-            it is known, in any order.
+    and without its 16 val images so give the same splits.
 
     Returns:
         The table sorted by image with `split` train, val or test in every row

@@ -54,8 +54,7 @@ def generate(name: str, folder: Path, *, seed: int = 0, scale: float = 1.0) -> P
     seed gives the same bytes; `scale` multiplies the number of images.
 
     Raises:
-        DataError: `name` is unknown, `seed` or `scale` is out of range, or
-            `folder` holds something that was not generated.
+        DataError: An argument out of range, or files that were not generated.
     """
     if name not in SETS:
         known = f"there are {', '.join(NAMES)}{did_you_mean(name, NAMES)}"
