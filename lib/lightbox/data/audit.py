@@ -82,28 +82,23 @@ class Audit:
             where += " and ".join(name or "the set" for name in splits)
             labels, groups = same["label"].nunique(), set(same["group"]) - {""}
             images = ", ".join(same["image"])
-            row = (sha256[:12], len(same), where, labels, len(groups), images)
-            rows.append(row)
+            rows.append((sha256[:12], len(same), where, labels, len(groups), images))
         columns = ["sha256", "files", "where", "labels", "groups", "images"]
-        return pd.DataFrame(rows, columns=columns).sort_values(
-            "images", ignore_index=True
-        )
+        table = pd.DataFrame(rows, columns=columns)
+        return table.sort_values("images", ignore_index=True)
 
     def bad(self) -> pd.DataFrame:
         """Unusable files: `image` and `reason`."""
-        rows = self.files.loc[self.files["problem"] != "", ["image", "problem"]]
-        return rows.rename(columns={"problem": "reason"}).reset_index(drop=True)
+        return _listed(self.files, "problem", "reason")
 
     def odd(self) -> pd.DataFrame:
         """Usable files of unusual mode: `image` and `treatment`."""
-        rows = self.usable.loc[self.usable["odd"] != "", ["image", "odd"]]
-        return rows.rename(columns={"odd": "treatment"}).reset_index(drop=True)
+        return _listed(self.usable, "odd", "treatment")
 
     def sizes(self) -> pd.DataFrame:
         """Image sizes, most frequent first: `width`, `height`, then a class each."""
-        sizes = pd.crosstab(
-            [self.usable["width"], self.usable["height"]], self.usable["label"]
-        )
+        usable = self.usable
+        sizes = pd.crosstab([usable["width"], usable["height"]], usable["label"])
         sizes["all"] = sizes.sum(axis=1)
         sizes = sizes.sort_values("all", ascending=False, kind="stable").reset_index()
         sizes.columns.name = None
@@ -133,6 +128,12 @@ class Audit:
         ]
 
 
+def _listed(files: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
+    """List the files for which a column says something."""
+    rows = files.loc[files[column] != "", ["image", column]]
+    return rows.rename(columns={column: name}).reset_index(drop=True)
+
+
 def _images(audit: Audit) -> list[str]:
     usable = audit.usable
     sizes = {name: int((usable["split"] == name).sum()) for name in audit.splits}
@@ -151,15 +152,11 @@ def _images(audit: Audit) -> list[str]:
         "{name} is the largest class with {percent:.1f}% of {where}: always answering "
         "it is that often right there."
     )
+    classes, where = len(audit.card.classes), _(audit.splits[0]) or _("the set")
+    name, percent = shares.index[0], 100 * shares.iloc[0]
     return [
-        text.format(
-            images=len(usable), classes=len(audit.card.classes), splits=listed(parts)
-        ),
-        largest.format(
-            name=shares.index[0],
-            percent=100 * shares.iloc[0],
-            where=_(audit.splits[0]) or _("the set"),
-        ),
+        text.format(images=len(usable), classes=classes, splits=listed(parts)),
+        largest.format(name=name, percent=percent, where=where),
     ]
 
 
@@ -207,8 +204,7 @@ def _groups(audit: Audit) -> list[str]:
         said.append(_key_sentence(audit, "alternative", card.alternative_key))
         text = _("Of these 2 keys {key} is used: {reason}.")
         said.append(text.format(key=_(card.group_key), reason=_(card.key_reason)))
-    unknown = int((audit.usable["group"] == "").sum())
-    if unknown:
+    if unknown := int((audit.usable["group"] == "").sum()):
         text = _(
             "{count:,} file names follow no known pattern: each of these images counts "
             "as its own {group}."
@@ -225,10 +221,8 @@ def _files(audit: Audit) -> list[str]:
     if conflicts:
         more += _(", {count} with different labels").format(count=conflicts)
     if apart:
-        group = str(audit.card.group)
-        more += _(", {count} under different {group}s").format(
-            count=apart, group=_(group)
-        )
+        text = _(", {count} under different {group}s")
+        more += text.format(count=apart, group=_(str(audit.card.group)))
     text = _(
         "{groups} groups of byte-identical files ({files} files): {within} within a "
         "split, {across} across splits{more}."
@@ -238,14 +232,9 @@ def _files(audit: Audit) -> list[str]:
         if len(bad)
         else _("{bad} of {files:,} files are unusable.")
     )
+    numbers = {"groups": len(same), "files": int(same["files"].sum())}
     said = [
-        text.format(
-            groups=len(same),
-            files=int(same["files"].sum()),
-            within=len(same) - across,
-            across=across,
-            more=more,
-        ),
+        text.format(**numbers, within=len(same) - across, across=across, more=more),
         unusable.format(bad=len(bad), files=len(audit.files)),
     ]
     if len(odd):
@@ -258,17 +247,17 @@ def _files(audit: Audit) -> list[str]:
 
 def _sizes(audit: Audit) -> list[str]:
     usable, found = audit.usable, audit.size_only
-    low, high = usable[["width", "height"]].min(), usable[["width", "height"]].max()
+    low, high = usable[["width", "height"]].agg(["min", "max"]).itertuples(index=False)
     if found.sizes == 1:
         text = _(
             "All images are {width} x {height} px (1 size): the size cannot give the "
             "label away."
         )
-        return [text.format(**low)]
+        return [text.format(**low._asdict())]
     sizes = _("{sizes:,} image sizes; widths {wide} px, heights {high} px.").format(
         sizes=found.sizes,
-        wide=f"{low['width']}-{high['width']}",
-        high=f"{low['height']}-{high['height']}",
+        wide=f"{low.width}-{high.width}",
+        high=f"{low.height}-{high.height}",
     )
     if found.auc is None:
         text = _(
@@ -286,10 +275,7 @@ def _sizes(audit: Audit) -> list[str]:
             "Width, height and aspect alone reach an AUC of {auc:.2f} ({folds}-fold): "
             "the size says next to nothing about the label."
         )
-    return [
-        sizes,
-        text.format(images=len(usable), auc=found.auc, folds=found.folds),
-    ]
+    return [sizes, text.format(images=len(usable), auc=found.auc, folds=found.folds)]
 
 
 def _val(audit: Audit) -> list[str]:
@@ -325,7 +311,8 @@ def audit(
     files = pd.concat([table.reset_index(drop=True), facts], axis=1)
     unlabelled = (files["label"] == "") & (files["problem"] == "")
     files.loc[unlabelled, "problem"] = "no label row for this image"
-    bad = files[files["problem"] != ""]
+    good = files["problem"] == ""
+    bad = files[~good]
     if len(bad) and (on_bad_image == "stop" or len(bad) == len(files)):
         named = "; ".join(
             f"{row.image}: {row.problem}" for row in bad.head(MAX_NAMED).itertuples()
@@ -340,10 +327,7 @@ def audit(
             f"{len(bad)} of {len(files)} images in {str(folder)!r} are unusable "
             f"({named}{more}): {advice}"
         )
-    good = files["problem"] == ""
     channels = card.channels or (1 if files.loc[good, "grey"].all() else 3)
     said = [treatment(row, channels) for row in files.itertuples()]
     files["odd"] = pd.Series(said, index=files.index, dtype=object).where(good, "")
-    return Audit(
-        card=card, files=files, channels=channels, size_only=size_only(files[good])
-    )
+    return Audit(card, files, channels, size_only(files[good]))

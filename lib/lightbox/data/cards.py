@@ -31,8 +31,6 @@ class Recipe:
     """How to get a set by hand, or by download where that is certain.
 
     Args:
-        address: The page to open.
-        files: The archives to take from it.
         inside: What the target folder holds when all is in place.
         url: Direct address of the one archive; None where a login or a click
             stands before it.
@@ -52,18 +50,15 @@ class Card:
 
     Args:
         name: What the parameter `dataset` calls it.
-        task: What is told from an image, in one line.
-        layout: Which reader fits.
         classes: In the order of their indices; empty until read.
         positive: The class that sensitivity is about; None for more than two.
-        channels: 1 or 3; None where the files decide.
+        channels: None where the files decide.
         group: What images may share; None if unknown.
         group_key: How the group is read from a file name.
         alternative_key: Another reading that is counted beside it, or "".
         key_reason: Why the one and not the other is used, or "".
         mimics: Name of the real set that a generated one stands for, or "".
         recipe: How to get the files; None where they are made or given.
-        notes: What the report must say about the set.
     """
 
     # Read by pydantic: a field that cards.yaml misspells is an error.

@@ -26,15 +26,11 @@ class Dataset:
     """A set that is ready to train on.
 
     Args:
-        card: What it is, classes filled.
-        folder: Where the images lie.
         table: `image`, `split` (train, val or test), `label`, `group`, `sha256`,
             `subtype`; index 0..n-1, sorted by image; usable images only.
         classes: Class names in the order of their indices.
         positive: The class that sensitivity is about, or None.
-        channels: 1 or 3.
         fingerprint: Hash over path, content, label, split and group of all images.
-        audit: What was found before any change.
         changes: What was passed over or changed, with numbers.
     """
 
@@ -55,14 +51,7 @@ class Dataset:
     def pixels(
         self, size: int, resize: str, interpolation: str = "bilinear"
     ) -> np.memmap:
-        """Decode the images once, or map what was decoded before.
-
-        The cache is keyed by the images alone, not by the split: other seeds share
-        it. Arguments and array are those of `pixels.pixels`.
-
-        Returns:
-            Read-only (N, size, size, C) uint8; row i is row i of `table`.
-        """
+        """Decode all rows as `pixels.pixels` does; other splits share the cache."""
         return pixels.pixels(
             self.table,
             self.folder,

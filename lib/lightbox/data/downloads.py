@@ -17,7 +17,6 @@ RETRIES = 2  # after the first attempt; each starts from nothing
 TIMEOUT = 30  # seconds without an answer
 MAX_EXTRACTED = 20 << 30  # bytes; the largest known set has 8 GB
 MAX_RATIO = 200  # extracted to packed; images are packed already and stay near 1
-BLOCK = 1 << 20
 
 
 def _missing(card: Card, folder: Path, reason: str = "") -> DataError:
@@ -41,16 +40,11 @@ def fetch(url: str, checksum: str, target: Path) -> None:
     Raises:
         DataError: The address cannot be reached or gives another content.
     """
-    keeper = pooch.create(
-        path=target.parent,
-        base_url="",
-        registry={target.name: checksum},
-        urls={target.name: url},
-        retry_if_failed=RETRIES,
-    )
+    name = target.name
+    keeper = pooch.Pooch(target.parent, "", {name: checksum}, {name: url}, RETRIES)
     downloader = pooch.HTTPDownloader(progressbar=is_live(), timeout=TIMEOUT)
     try:
-        keeper.fetch(target.name, downloader=downloader)
+        keeper.fetch(name, downloader=downloader)
     except (requests.RequestException, OSError, ValueError) as error:
         kind = "its checksum is wrong" if isinstance(error, ValueError) else "no answer"
         raise DataError(f"download of {url} failed: {kind}") from error
@@ -77,7 +71,7 @@ def _check(archive: Path, max_bytes: int) -> None:
     for member in members:
         if why := _refusal(member):
             raise DataError(f"{archive.name} is refused: {member.filename!r} is {why}")
-    allowed = min(max_bytes, MAX_RATIO * archive.stat().st_size + BLOCK)
+    allowed = min(max_bytes, MAX_RATIO * archive.stat().st_size + 2**20)
     size = sum(member.file_size for member in members)
     if size > allowed:
         raise DataError(
@@ -87,10 +81,7 @@ def _check(archive: Path, max_bytes: int) -> None:
 
 
 def extract(archive: Path, folder: Path, *, max_bytes: int = MAX_EXTRACTED) -> None:
-    """Extract a zip whose content is not trusted; all of it or nothing.
-
-    Args:
-        folder: Where its content goes; made by this call, or empty before it.
+    """Extract a zip that is not trusted into a new or empty folder: all or nothing.
 
     Raises:
         DataError: Not a zip, damaged, larger than allowed, or with a member that

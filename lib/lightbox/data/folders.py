@@ -76,17 +76,12 @@ def list_files(folder: Path, under: str = "") -> tuple[list[str], list[str]]:
     start = folder / under
     above = f"{under}/" if under else ""
     found = sorted(_walk(start, above, frozenset({os.path.realpath(start)})))
-    others = [path for path in found if not named_as_image(path)]
-    return [path for path in found if named_as_image(path)], others
+    images = [path for path in found if named_as_image(path)]
+    return images, [path for path in found if not named_as_image(path)]
 
 
 def descend(folder: Path, wanted: set[str]) -> Path:
-    """Step into the folder that an archive wraps around its content.
-
-    Returns:
-        The first folder, breadth first and at most two levels down, that holds one
-        of `wanted`; `folder` itself where there is none.
-    """
+    """Find the first folder, at most two levels down, that holds one of `wanted`."""
     level = [folder]
     for _ in range(3):
         for place in level:

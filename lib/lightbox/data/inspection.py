@@ -7,7 +7,6 @@ import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -26,16 +25,25 @@ from lightbox.data.pixels import (
     has_transparency,
     parallel,
 )
+from lightbox.evaluation.significance import wilson
 
 FOLDS = 5
 ASSUMED_ACCURACY = 0.9
 WIDEST = 0.10  # of the interval at that accuracy, for a val set to select on
+VERSION = 3  # of what is recorded per file; older caches are not read
+ORIENTATION = 0x0112  # the EXIF tag
+MAX_BYTES = 1 << 30  # larger files are not read into memory
+SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}
 
-COLOURS = ("CMYK", "YCbCr", "LAB", "HSV")
+COLUMNS = {
+    "sha256": "", "bytes": 0, "format": "", "mode": "", "width": 0, "height": 0,
+    "orientation": 1, "grey": False, "alpha": False, "frames": 1, "depth": 8,
+    "highest": 0, "problem": "",
+}  # fmt: skip
 MODES = {
     "1": "black and white; read as 8-bit grey",
     **dict.fromkeys(("P", "PA"), "palette; read as RGB"),
-    **{mode: f"{mode}; read as RGB" for mode in COLOURS},
+    **{mode: f"{mode}; read as RGB" for mode in ("CMYK", "YCbCr", "LAB", "HSV")},
 }
 
 
@@ -79,17 +87,13 @@ def treatment(row: Any, channels: int) -> str:
 
 
 def size_only(files: pd.DataFrame) -> SizeOnly:
-    """Ask whether width, height and aspect alone predict the label of usable rows.
-
-    Groups stay in one fold where they are known.
-    """
+    """Test width, height and aspect of usable rows; known groups stay in one fold."""
     sizes = len(files[["width", "height"]].drop_duplicates())
     if sizes <= 1:
         return SizeOnly(auc=0.5, sizes=sizes, folds=0)
     labels = pd.factorize(files["label"], sort=True)[0]
     groups = files["group"].where(files["group"] != "", files["image"]).to_numpy()
-    per_class = pd.Series(groups).groupby(labels).nunique()
-    folds = min(FOLDS, int(per_class.min()))
+    folds = min(FOLDS, int(pd.Series(groups).groupby(labels).nunique().min()))
     if folds < 2:
         return SizeOnly(auc=None, sizes=sizes, folds=0)
     from sklearn.metrics import roc_auc_score
@@ -106,34 +110,14 @@ def size_only(files: pd.DataFrame) -> SizeOnly:
     )
     two = probabilities.shape[1] == 2
     scores = probabilities[:, 1] if two else probabilities
-    auc = roc_auc_score(labels, scores, multi_class="ovr")
-    return SizeOnly(auc=float(auc), sizes=sizes, folds=folds)
+    auc = float(roc_auc_score(labels, scores, multi_class="ovr"))
+    return SizeOnly(auc=auc, sizes=sizes, folds=folds)
 
 
 def interval_width(count: int) -> float:
-    """Width (0 to 1) of the 95 % Wilson interval of 90 % accuracy on `count` images.
-
-    By hand: scipy's wants a whole number of successes, and 90 % of 16 is none.
-
-    Source: Wilson 1927, JASA 22:209.
-    """
-    if count == 0:
-        return 1.0
-    z, p = NormalDist().inv_cdf(0.975), ASSUMED_ACCURACY
-    spread = np.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
-    return float(2 * z * spread / (1 + z**2 / count))
-
-
-VERSION = 3  # of what is recorded per file; older caches are not read
-ORIENTATION = 0x0112  # the EXIF tag
-MAX_BYTES = 1 << 30  # larger files are not read into memory
-SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}
-
-COLUMNS = {
-    "sha256": "", "bytes": 0, "format": "", "mode": "", "width": 0, "height": 0,
-    "orientation": 1, "grey": False, "alpha": False, "frames": 1, "depth": 8,
-    "highest": 0, "problem": "",
-}  # fmt: skip
+    """Width (0 to 1) of the 95 % Wilson interval of 90 % accuracy on `count` images."""
+    low, high = wilson(ASSUMED_ACCURACY * count, count) if count else (0.0, 1.0)
+    return high - low
 
 
 # What is not an image but lies under an image's name, and how it begins.
@@ -207,13 +191,11 @@ def inspect_file(path: Path) -> dict[str, Any]:
             width, height = image.size
             kind = SAME_FORMAT.get(image.format or "", image.format or "")
             facts |= {"format": kind, "width": width, "height": height}
-            if width * height > MAX_PIXELS:
-                megapixels = width * height / 1e6
-                facts["problem"] = f"{megapixels:.0f} megapixels: too large"
-                return facts
-            if width * height == 1:
-                facts["problem"] = "a single pixel: a placeholder, not an image"
-                return facts
+            if (count := width * height) > MAX_PIXELS:
+                return facts | {"problem": f"{count / 1e6:.0f} megapixels: too large"}
+            if count == 1:
+                problem = "a single pixel: a placeholder, not an image"
+                return facts | {"problem": problem}
             tile = str(image.tile[0][3]) if image.tile else ""
             facts |= {
                 "mode": image.mode,
@@ -259,8 +241,15 @@ def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
     """Look at all files once; an unchanged listing is answered from the cache."""
     folder = folder.resolve()
     cache = paths.data() / "audits" / f"{_key(folder, images)}.audit"
-    if (kept := _kept(cache)) is not None:
-        return pd.DataFrame(kept, columns=list(COLUMNS))
+    if cache.exists():
+        if (kept := read_seal(cache)) is not None:
+            return pd.DataFrame(kept["rows"], columns=list(COLUMNS))
+        set_aside(
+            cache,
+            what=f"the audit in {cache.name}",
+            reason="it does not match its checksum",
+            then="the files are looked at again",
+        )
     found = parallel(inspect_file, ((folder / image,) for image in images))
     with warnings.catch_warnings():
         # Sizes are judged here; damaged metadata need no warning of their own.
@@ -272,18 +261,3 @@ def inspect_files(folder: Path, images: list[str]) -> pd.DataFrame:
         with FileLock(f"{cache}.lock"):
             write_sealed(cache, lambda file: None, rows=table)
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _kept(cache: Path) -> list[list[Any]] | None:
-    """Read rows that are as they were written; set damaged ones aside."""
-    if not cache.exists():
-        return None
-    if (facts := read_seal(cache)) is not None:
-        return facts["rows"]
-    set_aside(
-        cache,
-        what=f"the audit in {cache.name}",
-        reason="it does not match its checksum",
-        then="the files are looked at again",
-    )
-    return None

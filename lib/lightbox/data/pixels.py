@@ -103,17 +103,10 @@ DECODER_ERRORS = (
 
 
 def parallel(function: Any, tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
-    """Run tasks in as many threads as there are cores; results in the tasks' order.
-
-    Pillow and hashlib let other threads run while they decode, resize and hash, so
-    that threads do what processes would, without the seconds that those take to
-    start.
-    """
+    """Run tasks in as many threads as there are cores; results in the tasks' order."""
+    # Threads do: Pillow and hashlib let others run while they decode and hash.
     run = joblib.Parallel(
-        joblib.cpu_count(),
-        prefer="threads",
-        return_as="generator",
-        batch_size=CHUNK,
+        joblib.cpu_count(), prefer="threads", return_as="generator", batch_size=CHUNK
     )
     yield from run(joblib.delayed(function)(*task) for task in tasks)
 
@@ -168,11 +161,7 @@ def _reserve(path: Path) -> None:
 
 
 def _build(
-    path: Path,
-    images: list[str],
-    folder: Path,
-    shape: tuple[int, ...],
-    policy: dict[str, object],
+    path: Path, images: list[str], folder: Path, shape: tuple, policy: dict[str, Any]
 ) -> None:
     """Decode all images into a partial file and rename it when it is whole."""
     partial = path.with_name(f"{path.stem}.partial.npy")
@@ -217,7 +206,6 @@ def pixels(
         size: Side of the square images, pixels.
         resize: `squash` ignores the aspect, `crop` keeps it and cuts the centre
             square, `pad` keeps it and adds black borders.
-        channels: C, 1 or 3.
         interpolation: `bilinear` or `bicubic`, antialiased (Pillow).
         fingerprint: Hash of the images' content and order.
 

@@ -35,13 +35,11 @@ def chest_key(name: str) -> tuple[str, str, str]:
     """Read patient and subtype from a file name of the chest X-ray set.
 
     Numbers restart per kind: `person1_bacteria_1` and `person1_virus_6` are two
-    children, as are `IM-0001` and `NORMAL2-IM-0001`. Taking the number alone
-    would merge strangers and call the published split leaky.
+    children, as are `IM-0001` and `NORMAL2-IM-0001`.
 
     Returns:
-        (group, alternative, subtype): the (kind, number) key, the key by the
-        person's number alone, and normal, bacteria or virus; empty strings where
-        the name follows no known pattern.
+        (group, alternative, subtype): the key by kind and number, that by the number
+        alone, and normal, bacteria or virus; empty where no pattern is known.
 
     Source: naming of doi 10.17632/rscbjbr9sj.2; the key that keeps its train and
     test apart.
@@ -189,20 +187,14 @@ def _guess_groups(
     for like in (CARDS["chest-xray"], CARDS["histology"]):
         found = [_keys(like, path) for path in table["image"]]
         if all(group for group, *_ in found):
-            table = table.assign(
-                **dict(zip(COLUMNS[3:], zip(*found, strict=True), strict=True))
-            )
+            table = table.copy()
+            table[COLUMNS[3:]] = found
             text = N_(
                 "All {files} file names follow the pattern of {like}: {groups} "
                 "{group}s are read from them."
             )
-            note = Sentence(
-                text,
-                files=len(table),
-                like=like.name,
-                groups=table["group"].nunique(),
-                group=Sentence(like.group),
-            )
+            numbers = {"files": len(table), "groups": table["group"].nunique()}
+            note = Sentence(text, like=like.name, group=Sentence(like.group), **numbers)
             shared = ("group", "group_key", "alternative_key", "key_reason")
             card = replace(card, **{name: getattr(like, name) for name in shared})
             return table, card, [note]
@@ -230,12 +222,9 @@ def read(card: Card, folder: Path) -> tuple[pd.DataFrame, Card, list[Sentence]]:
         table, notes = _read_folders(card, folder)
         lost = card.layout == "chest" and not {"train", "test"} <= set(table["split"])
         if card.layout != "folder" and (lost or not len(table)):
-            classes = _named(list(card.classes))
-            expected = (
-                f"train/ and test/ with {classes} in each"
-                if card.layout == "chest"
-                else f"the class folders {classes}"
-            )
+            expected = f"the class folders {_named(list(card.classes))}"
+            if card.layout == "chest":
+                expected = f"train/ and test/ with {_named(list(card.classes))} in each"
             raise _wrong_layout(card, folder, expected)
     card, more = _fill_classes(table, card, folder)
     notes += more

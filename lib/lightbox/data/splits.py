@@ -38,12 +38,7 @@ def _inseparable(table: pd.DataFrame, by: str) -> np.ndarray:
 def _hold_out(
     labels: np.ndarray, groups: np.ndarray, *, fraction: float, seed: int
 ) -> np.ndarray | None:
-    """Choose one fold of a stratified group k-fold that holds every class.
-
-    Returns:
-        Mask (N,) of the fold, or None where `ATTEMPTS` shuffles give none that has
-        every class inside and outside.
-    """
+    """Choose a fold with every class inside and outside: mask (N,), None without."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     classes, counts = np.unique(labels, return_counts=True)
@@ -155,13 +150,7 @@ def assign_splits(
 
     A val set is too small when its interval at 90 % accuracy is wider than 10
     points. It is then set aside, not added to train: copies of the chest set with
-    and without its 16 val images so give the same splits. The new val is a fold
-    of train that is stratified by class and keeps groups, and byte-identical
-    files, on one side.
-
-    Args:
-        table: Rows with `image`, `split`, `label`, `group`, and `sha256` where
-            it is known, in any order.
+    and without its 16 val images so give the same splits.
 
     Returns:
         The table sorted by image with `split` train, val or test in every row
@@ -183,14 +172,12 @@ def assign_splits(
         )
     if not published:
         table["split"] = "train"
-    how = Sentence(N_("every image on its own"))
-    if (table["group"] != "").any():
-        shared = by == "image"
-        how = Sentence(
-            N_("patients or slides shared")
-            if shared
-            else N_("grouped by patient or slide")
-        )
+    if not (table["group"] != "").any():
+        how = Sentence(N_("every image on its own"))
+    elif by == "image":
+        how = Sentence(N_("patients or slides shared"))
+    else:
+        how = Sentence(N_("grouped by patient or slide"))
     if "test" not in published:
         table, note = _make_test(table, how, seed, by)
         notes.append(note)

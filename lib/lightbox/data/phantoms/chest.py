@@ -106,10 +106,8 @@ def draw_heart(u: Field, v: Field, patient: Rng) -> Field:
 def markings(u: Field, v: Field, image: Rng) -> Field:
     """Return what the lungs' vessels attenuate, strongest at the hila."""
     reach = np.hypot((np.abs(u) - 0.22) / 0.28, (v + 0.02) / 0.32)
-    web = (
-        np.abs(noise(image, u.shape, 5)) * 0.6
-        + np.abs(noise(image, u.shape, 2.5)) * 0.5
-    )
+    web = np.abs(noise(image, u.shape, 5)) * 0.6
+    web = web + np.abs(noise(image, u.shape, 2.5)) * 0.5
     near = np.exp(-reach * reach * 0.7)
     return (0.05 + 0.14 * image.uniform(0.6, 1.3) * near) * web + 0.10 * near
 

@@ -57,12 +57,7 @@ def resize(field: Field, shape: tuple[int, int]) -> Field:
 
 
 def noise(rng: Rng, shape: tuple[int, int], cell: float, stretch: float = 1.0) -> Field:
-    """Draw smooth Gaussian noise of about zero mean and unit variance, float32.
-
-    Args:
-        shape: (H, W) in pixels.
-        cell: Grain size in pixels.
-    """
+    """Draw smooth noise of about unit variance and grains of `cell` pixels, float32."""
     rows = int(shape[0] / cell) + 3
     columns = int(shape[1] / (cell * stretch)) + 3
     coarse = rng.standard_normal((rows, columns), dtype=np.float32)
@@ -114,13 +109,7 @@ def blob(
     angle: float,
     ragged: float = 0.1,
 ) -> NDArray[Any]:
-    """Outline an ellipse with a wavy edge, (16, 2) corners as x, y in pixels.
-
-    Args:
-        centre: x, y in pixels.
-        radii: Half-axes in pixels.
-        ragged: Amplitude of the waves as a fraction of the radius.
-    """
+    """Outline an ellipse with a wavy edge, (16, 2) corners; all as x, y in pixels."""
     turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     wave = 1 + ragged * np.sin(turn * rng.integers(2, 5) + rng.uniform(0, 6.28))
     x, y = radii[0] * wave * np.cos(turn), radii[1] * wave * np.sin(turn)

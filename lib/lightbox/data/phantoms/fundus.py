@@ -191,12 +191,7 @@ WORK_HEIGHT = 128  # pixels; drawn at this height, then resampled
 
 
 def plan(rng: Rng, scale: float) -> list[Item]:
-    """Lay out splits, labels and sizes.
-
-    Returns:
-        The images to draw; `spec` is (camera, condition, condition, ...), no
-        condition meaning healthy, `subject` the camera.
-    """
+    """Lay out splits and labels; `spec` is (camera, condition, ...)."""
     names = list(SIGNS)
     weights = np.array([SIGNS[name][0] for name in names], float)
     weights /= weights.sum()

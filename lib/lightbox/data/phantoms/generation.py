@@ -50,19 +50,11 @@ MANIFEST = "phantom.json"
 def generate(name: str, folder: Path, *, seed: int = 0, scale: float = 1.0) -> Path:
     """Write a generated set, unless the same one is already there.
 
-    The images are drawn into a temporary sibling folder that takes its final
-    name when it is complete, under a lock, so that an interrupted or a second
-    process never leaves half a set.
-
-    Args:
-        folder: Where the set goes; a generated set of another name, seed or scale
-            there is replaced.
-        seed: 0 or more; the same seed gives the same bytes, file by file.
-        scale: Multiplies the number of images, above 0 and at most 100.
+    A generated set of another name, seed or scale in `folder` is replaced. The same
+    seed gives the same bytes; `scale` multiplies the number of images.
 
     Raises:
-        DataError: `name` is unknown, `seed` or `scale` is out of range, or
-            `folder` holds something that was not generated.
+        DataError: An argument out of range, or files that were not generated.
     """
     if name not in SETS:
         known = f"there are {', '.join(NAMES)}{did_you_mean(name, NAMES)}"

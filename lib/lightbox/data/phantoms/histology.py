@@ -34,13 +34,9 @@ def _nuclei(
     along: float | None = None,
     where: Field | None = None,
 ) -> Field:
-    """Scatter nuclei on a jittered lattice, (H, W) in [0, 1].
+    """Scatter nuclei on a jittered lattice, (H, W) in [0, 1]; lengths in pixels.
 
-    Args:
-        gap: Distance between neighbours, pixels.
-        radius: Half of a nucleus's width, pixels.
-        along: Direction of the long axes, radians; None for any.
-        where: (H, W) chance of each place to keep its nucleus.
+    They point `along` an angle, None for any; `where` is their chance (H, W) to stay.
     """
     canvas = Canvas(SHAPE)
     lattice = np.arange(-gap / 2, SIDE + gap, gap)
