@@ -324,7 +324,7 @@ def _near(column: Column, near: list, most: str, share: float, total: int) -> Re
 def _sizes(table: PrintedTable, split: str) -> dict[str, int]:
     """Give the class sizes of a split that all rows share."""
     found = [_of_row(row, split) for row in table.rows if row.count(split).images]
-    return found[0] if found and all(each == found[0] for each in found) else {}
+    return found[0] if found and found.count(found[0]) == len(found) else {}
 
 
 def _of_row(row: Row, split: str) -> dict[str, int]:

@@ -399,17 +399,13 @@ def inconsistent(table: PrintedTable) -> Iterator[Remark]:
     """Find rows that no confusion table gives."""
     for group in groups(table):
         split = group[0].split
-        rows, fits, unknown = [], [], []
-        for row in table.rows:
-            answer = fitting(row, split, entries(group, row))
-            if answer is None:
-                unknown.append(row)
-            else:
-                rows.append(row)
-                fits.append(answer)
-        bad = [row for row, answer in zip(rows, fits, strict=True) if not answer]
-        if bad and (found := renamed(group, rows, fits)):
-            yield found
+        found = [(r, fitting(r, split, entries(group, r))) for r in table.rows]
+        unknown = [row for row, answer in found if answer is None]
+        rows = [row for row, answer in found if answer is not None]
+        fits = [answer for row, answer in found if answer is not None]
+        bad = [row for row, answer in found if answer is not None and not answer]
+        if bad and (named := renamed(group, rows, fits)):
+            yield named
             bad = []
         for row in bad:
             # What is impossible alone was said already.
