@@ -43,12 +43,7 @@ RULES = (impossible, inconsistent, ties, majority, below, gaps, small, losses)
 
 @dataclass(frozen=True)
 class Examined:
-    """A table and what the audit found in it.
-
-    Attributes:
-        table: As it was understood.
-        remarks: The findings, what is wrong first.
-    """
+    """A table and what the audit found in it, what is wrong first."""
 
     table: PrintedTable
     remarks: tuple[Remark, ...]
@@ -188,12 +183,7 @@ def metric_audit(
 def reference_audit(section: Section) -> Prose | None:
     """Audit the values that a study's source printed for this section.
 
-    Args:
-        section: The section, for its study's `reference.csv`.
-
-    Returns:
-        What is asked of them, and a bullet a finding; None where the study has no
-        printed values for it.
+    None where the study has no printed values for it.
     """
     folder = report_context().study
     path = Path(folder) / REFERENCE

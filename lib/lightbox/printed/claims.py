@@ -87,9 +87,7 @@ def _right(row: Row, column: Column, total: int) -> str:
 def small(table: PrintedTable) -> Iterator[Remark]:
     """Find validation splits that are too small to choose a model or an epoch on.
 
-    Yields:
-        A finding for each size of val whose 95 % interval reaches more than 10
-        points below what the table's accuracies would score there.
+    Its 95 % interval reaches more than 10 points below what the table would score.
     """
     accuracies = [
         row.values[column].value
@@ -148,18 +146,15 @@ def _subtypes(table: PrintedTable, total: int) -> str:
 def gaps(table: PrintedTable) -> Iterator[Remark]:
     """Find val accuracies above test by more than sampling explains.
 
-    Yields:
-        A finding for each val column, if rows of it exceed their test accuracy by
-        1.96 standard errors of the difference or more.
+    The bound is 1.96 standard errors of the difference.
     """
-    tests = [c for c in table.columns if _is_accuracy(c, "test") and not c.averaged]
-    for column in (c for c in table.columns if _is_accuracy(c, "val")):
+    accuracies = [c for c in table.columns if c.quantity == "accuracy"]
+    tests = [c for c in accuracies if c.split == "test" and not c.averaged]
+    for column in (c for c in accuracies if c.split == "val"):
         above = []
         for row in table.rows:
-            seen, sizes = (
-                row.values,
-                (row.count("val").images, row.count("test").images),
-            )
+            sizes = [row.count(split).images for split in ("val", "test")]
+            seen = row.values
             if not tests or not {column, tests[0]} <= set(seen) or None in sizes:
                 continue
             val, test = seen[column].value, seen[tests[0]].value
@@ -202,10 +197,6 @@ def gaps(table: PrintedTable) -> Iterator[Remark]:
         )
 
 
-def _is_accuracy(column: Column, split: str) -> bool:
-    return column.quantity == "accuracy" and column.split == split
-
-
 def losses(table: PrintedTable) -> Iterator[Remark]:
     """Find loss columns whose rows were trained with different loss functions."""
     for column in table.columns:
@@ -241,9 +232,7 @@ IMBALANCED = 2.0  # images of the largest class for each of the smallest
 def majority(table: PrintedTable) -> Iterator[Remark]:
     """Find imbalanced classes, and accuracies that are no more than the majority's.
 
-    Yields:
-        A finding on the classes where they are imbalanced, and one for each
-        accuracy column with values whose interval holds the majority share.
+    An accuracy is no more where its interval holds the majority share.
     """
     shares = {}
     for split in SPLITS:
@@ -259,12 +248,10 @@ def majority(table: PrintedTable) -> Iterator[Remark]:
         if not sizes or sum(sizes.values()) != total:
             continue
         most = max(sizes, key=sizes.get)
-        share, near = sizes[most] / total, []
-        for row in rows:
-            value = row.values[column].value
-            low, high = wilson(round(value * total), total)
-            if low <= share and value >= share:
-                near.append((row, value, low, high))
+        share = sizes[most] / total
+        values = [(row, row.values[column].value) for row in rows]
+        near = [(r, v, *wilson(round(v * total), total)) for r, v in values]
+        near = [each for each in near if each[2] <= share <= each[1]]
         if near:
             yield _near(column, near, most, share, total)
 
@@ -337,7 +324,7 @@ def _near(column: Column, near: list, most: str, share: float, total: int) -> Re
 def _sizes(table: PrintedTable, split: str) -> dict[str, int]:
     """Give the class sizes of a split that all rows share."""
     found = [_of_row(row, split) for row in table.rows if row.count(split).images]
-    return found[0] if found and all(each == found[0] for each in found) else {}
+    return found[0] if found and found.count(found[0]) == len(found) else {}
 
 
 def _of_row(row: Row, split: str) -> dict[str, int]:
@@ -393,9 +380,9 @@ def below(table: PrintedTable) -> Iterator[Remark]:
     known = {(each.model, each.strategy): each for each in table.published}
     for column, rows, total in accuracies_of(table):
         found = []
-        for row in rows:
+        for row in rows if column.split == "test" else ():
             other = known.get((row.model, row.strategy))
-            if other is None or column.split != "test":
+            if other is None:
                 continue
             low, high = wilson(math.floor(row.values[column].value * total), total)
             if high < other.accuracy:

@@ -119,10 +119,9 @@ def _numbers(given: tuple[str, ...], option: str) -> dict[str, int] | None:
 
 def _grid(found: Examined) -> Table:
     """Draw the audited columns with a mark at each entry that is wrong."""
-    marks: dict[tuple[str, str], str] = {}
-    for remark in found.wrong:
-        for entry in remark.entries:
-            marks.setdefault(entry, MARKS[remark.rule])
+    # The first finding of an entry marks it.
+    wrong = reversed(found.wrong)
+    marks = {entry: MARKS[each.rule] for each in wrong for entry in each.entries}
     grid = Table(title=click.format_filename(found.table.source), title_justify="left")
     grid.add_column(_("Row"), overflow="fold")
     for column in found.table.columns:
@@ -132,10 +131,8 @@ def _grid(found: Examined) -> Table:
     for row in found.table.rows:
         cells = [row.name]
         for column in found.table.columns:
-            printed, mark = (
-                row.values.get(column),
-                marks.get((row.name, column.heading)),
-            )
+            printed = row.values.get(column)
+            mark = marks.get((row.name, column.heading))
             text = printed.text if printed else "–"
             cells.append(f"{mark} {text}" if mark else text)
         grid.add_row(*map(_plain, cells))

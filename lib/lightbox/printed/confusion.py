@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, takewhile
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,15 +37,8 @@ FORMULAS: dict[str, Callable[..., np.ndarray]] = {
 class Fit:
     """Confusion tables that round to everything printed.
 
-    For given true positives every metric grows with the true negatives, so that
-    those which fit are a run of whole numbers.
-
-    Attributes:
-        tp: True positives, (M,).
-        first: Fewest true negatives that fit each, (M,).
-        last: Most of them, (M,).
-        positives: Images of the positive class.
-        negatives: The others.
+    For given true positives every metric grows with the true negatives, so that those
+    which fit are a run of whole numbers, from `first` to `last`; arrays are (M,).
     """
 
     tp: np.ndarray
@@ -86,9 +80,6 @@ def fit(
 ) -> Fit:
     """Find every confusion table that fits.
 
-    Args:
-        tp: The true positives, None where they are not known.
-
     Source:
         The idea of Brown and Heathers 2017, doi 10.1177/1948550616673876 (GRIM),
         for tables of two classes.
@@ -113,8 +104,7 @@ def _reach(
 ) -> np.ndarray:
     """Find the fewest true negatives at which a metric reaches a bound, by halving.
 
-    Returns:
-        One a number of true positives, (M,); `negatives + 1` where it never does.
+    It is `negatives + 1` where it never does.
     """
     low, high = np.zeros(len(tps), dtype=np.int64), np.full(len(tps), negatives + 1)
     for _step in range(int(negatives + 1).bit_length()):
@@ -135,13 +125,7 @@ USUAL_BATCH = 32  # where it divides the images, no last batch is short
 
 
 def denominator(column: Column, row: Row) -> int | None:
-    """Say what a count was divided by.
-
-    Returns:
-        Images for accuracy, those of one class for recall and specificity, twice
-        the pairs for AUROC (a tie counts half); None where that is not known, or
-        the metric has no fixed one.
-    """
+    """Say what a count was divided by, if that is known; a tie in AUROC is half."""
     counts = row.count(column.split)
     pairs = None
     if counts.negatives is not None:
@@ -155,11 +139,7 @@ def denominator(column: Column, row: Row) -> int | None:
 
 
 def possible(column: Column, row: Row) -> bool | None:
-    """Tell whether some whole number of images gives an entry.
-
-    Returns:
-        None where nothing is printed, or no number of images is known.
-    """
+    """Tell whether some whole number of images gives an entry; None: not known."""
     printed, total = row.values.get(column), denominator(column, row)
     if printed is None or total is None or column.averaged or printed.averaged:
         return None
@@ -269,42 +249,32 @@ def _between(printed: Printed, total: int) -> str:
     return f"{printed.text} ({sides[0]}, {sides[1]})"
 
 
+Group = Sequence[Column]  # of one split and stage
 NAMES = ("recall", "specificity", "precision", "npv")
 # Another name is believed if values without a cause would fit it this rarely; some
 # twenty namings are tried.
 RARE = 0.001
 
 
-@dataclass(frozen=True)
-class Naming:
-    """Other names for the columns of a table.
-
-    Attributes:
-        changed: Columns that get another name, and which.
-        with_f1: Whether the printed F1 fits the new names too.
-        fits: The confusion tables of each row under them.
-    """
+class Naming(NamedTuple):
+    """Other names for columns, whether F1 fits them too, each row's tables."""
 
     changed: dict[Column, str]
     with_f1: bool
-    fits: tuple[Fit, ...]
+    fits: list[Fit]
 
 
-def renamed(
-    columns: Sequence[Column], rows: Sequence[Row], fits: Sequence[Fit]
-) -> Remark | None:
+def renamed(columns: Group, rows: list[Row], fits: list[Fit]) -> Remark | None:
     """Look for names under which every row is consistent."""
-    split = columns[0].split
-    for naming in _namings(columns, rows, split):
-        if _chance(columns, rows, naming, split) < RARE:
+    for naming in _namings(columns, rows):
+        if _chance(columns, rows, naming) < RARE:
             return _said(columns, rows, fits, naming)
     return None
 
 
-def _namings(
-    columns: Sequence[Column], rows: Sequence[Row], split: str
-) -> Iterator[Naming]:
+def _namings(columns: Group, rows: Sequence[Row]) -> Iterator[Naming]:
     """Try every assignment of names, those with the fewest changes first."""
+    split = columns[0].split
     named = [column for column in columns if column.quantity in NAMES]
     tried = [
         {c: to for c, to in zip(named, order, strict=True) if c.quantity != to}
@@ -313,38 +283,28 @@ def _namings(
     has_f1 = any(column.quantity == "f1" for column in columns)
     for changed in sorted(filter(None, tried), key=len):
         for with_f1 in (True, False) if has_f1 else (False,):
-            found = []
-            for row in rows:
-                answer = _fit(_values(columns, row, changed, with_f1), row, split)
-                if not answer:
-                    break
-                found.append(answer)
-            else:
-                yield Naming(changed, with_f1, tuple(found))
+            known = (_fit(columns, row, changed, with_f1, split) for row in rows)
+            found = list(takewhile(bool, known))
+            if len(found) == len(rows):
+                yield Naming(changed, with_f1, found)
                 break
 
 
-def _values(
-    columns: Sequence[Column], row: Row, changed: dict[Column, str], with_f1: bool
-) -> dict[str, Printed]:
-    """Give a row's values under other names."""
-    return {
+def _fit(
+    group: Group, row: Row, changed: dict[Column, str], with_f1: bool, split: str
+) -> Fit:
+    """Fit a row's values under other names."""
+    values = {
         changed.get(column, column.quantity): row.values[column]
-        for column in columns
+        for column in group
         if column in row.values
         and not row.values[column].averaged
         and (with_f1 or column.quantity != "f1")
     }
+    return fitting(row, split, values)
 
 
-def _fit(values: dict[str, Printed], row: Row, split: str) -> Fit:
-    counts = row.count(split)
-    return fit(values, counts.positives, counts.negatives, tp=counts.tp, tn=counts.tn)
-
-
-def _chance(
-    columns: Sequence[Column], rows: Sequence[Row], naming: Naming, split: str
-) -> float:
+def _chance(columns: Group, rows: Sequence[Row], naming: Naming) -> float:
     """Bound how often any numbers in the renamed columns would fit as well."""
     chance = 1.0
     for row in rows:
@@ -352,23 +312,15 @@ def _chance(
         if not kept:
             continue
         others = [c for c in columns if c not in kept]
-        free = _fit(_values(others, row, {}, naming.with_f1), row, split)
-        if not free:
-            continue
-        shares = []
-        for column, to in kept.items():
-            width = max(2 * row.values[column].half, 1e-6)
-            shares.append(free.share(to, width))
-        chance *= min(shares)
+        if free := _fit(others, row, {}, naming.with_f1, columns[0].split):
+            chance *= min(
+                free.share(to, max(2 * row.values[column].half, 1e-6))
+                for column, to in kept.items()
+            )
     return chance
 
 
-def _said(
-    columns: Sequence[Column],
-    rows: Sequence[Row],
-    fits: Sequence[Fit],
-    naming: Naming,
-) -> Remark:
+def _said(columns: Group, rows: list[Row], fits: list[Fit], naming: Naming) -> Remark:
     """Say under which name what fits, with one row worked out."""
     wrong = sum(not each for each in fits)
     pairs = [
@@ -417,9 +369,6 @@ def _said(
     )
 
 
-Group = tuple[Column, ...]
-
-
 def groups(table: PrintedTable) -> list[Group]:
     """Collect the columns of one split and stage that have a formula; no means."""
     found: dict[tuple[str, str], list[Column]] = {}
@@ -450,17 +399,13 @@ def inconsistent(table: PrintedTable) -> Iterator[Remark]:
     """Find rows that no confusion table gives."""
     for group in groups(table):
         split = group[0].split
-        rows, fits, unknown = [], [], []
-        for row in table.rows:
-            answer = fitting(row, split, entries(group, row))
-            if answer is None:
-                unknown.append(row)
-            else:
-                rows.append(row)
-                fits.append(answer)
-        bad = [row for row, answer in zip(rows, fits, strict=True) if not answer]
-        if bad and (found := renamed(group, rows, fits)):
-            yield found
+        found = [(r, fitting(r, split, entries(group, r))) for r in table.rows]
+        unknown = [row for row, answer in found if answer is None]
+        rows = [row for row, answer in found if answer is not None]
+        fits = [answer for row, answer in found if answer is not None]
+        bad = [row for row, answer in found if answer is not None and not answer]
+        if bad and (named := renamed(group, rows, fits)):
+            yield named
             bad = []
         for row in bad:
             # What is impossible alone was said already.
@@ -477,10 +422,8 @@ def _row(row: Row, group: Group, values: dict[str, Printed]) -> Remark:
     counts, split = row.count(group[0].split), group[0].split
     headings = {c.quantity: c.heading for c in group if c.quantity in values}
     without = {
-        quantity: fitting(
-            row, split, {k: v for k, v in values.items() if k != quantity}
-        )
-        for quantity in values
+        left: fitting(row, split, {k: v for k, v in values.items() if k != left})
+        for left in values
         if len(values) > 1
     }
     blamed = [quantity for quantity, fits in without.items() if fits]

@@ -5,6 +5,7 @@ import math
 import re
 import unicodedata
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from io import StringIO
@@ -119,11 +120,9 @@ def load(path: Path) -> pd.DataFrame:
         reason = error.strerror or error
         raise DataError(f"{path} cannot be read ({reason}); give a CSV") from None
     for encoding in ENCODINGS:
-        try:
+        with suppress(UnicodeDecodeError):
             text = raw.decode(encoding)
             break
-        except UnicodeDecodeError:
-            continue
     else:
         raise DataError(f"{path} is no text in UTF-8; save it as CSV (UTF-8)")
     lines = [line.strip("\r") for line in text.split("\n") if line.strip()]
@@ -184,16 +183,7 @@ NEAR = 0.85  # of difflib: a slip of the keyboard, not another word
 
 @dataclass(frozen=True)
 class Column:
-    """What a heading stands for.
-
-    Attributes:
-        heading: As printed.
-        quantity: A key of the quantities in `headings.yaml`.
-        split: `train`, `val` or `test`; test where the heading names none.
-        stage: Which of a run's values it is, such as `first`; mostly empty.
-        averaged: Whether each value is a mean of several.
-        percent: Whether the heading says that values are per cent.
-    """
+    """What a heading stands for: a key of the quantities in `headings.yaml`."""
 
     heading: str
     quantity: str
@@ -204,10 +194,7 @@ class Column:
 
 
 def read_heading(heading: str) -> Column | None:
-    """Understand a heading such as `Test acc. (%)`.
-
-    Returns:
-        What it stands for; None where it is of no concern to an audit.
+    """Understand a heading such as `Test acc. (%)`; None: of no concern to an audit.
 
     Raises:
         DataError: It is a slip of a known one.

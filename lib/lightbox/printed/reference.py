@@ -129,12 +129,7 @@ def reference_table(section: Section, runs: Sequence[Run]) -> Table | Prose:
     The printed numbers are no target: the table names what differs in the
     protocol, and leaves a source's row alone where no run stands for it.
 
-    Args:
-        section: The section, for its study's `reference.csv` and its split.
-
-    Returns:
-        The table: a row of the source, then one of this run. A sentence where
-        the study has no printed values for this section.
+    Where the study has no printed values for this section, it is a sentence.
     """
     rows = section.references()
     if rows is not None:
@@ -154,10 +149,8 @@ def reference_table(section: Section, runs: Sequence[Run]) -> Table | Prose:
 def match(rows: pd.DataFrame, runs: Sequence[Run], split_by: str) -> list[Run | None]:
     """Find the run that stands for each row of `reference.csv`.
 
-    Returns:
-        For each row the run that agrees in `KEYS`, where both state them, and
-        differs in the fewest other settings; None where there is none. No run
-        stands for two rows.
+    It agrees in `KEYS`, where both state them, and differs in the fewest other
+    settings; None where there is none. No run stands for two rows.
     """
     free, found = list(runs), []
     for _place, row in rows.iterrows():
@@ -174,8 +167,7 @@ def match(rows: pd.DataFrame, runs: Sequence[Run], split_by: str) -> list[Run | 
 def differences(row: pd.Series, run: Run, split_by: str) -> list[str]:
     """Name what a run did otherwise than a row of `reference.csv` states.
 
-    Returns:
-        Clauses such as `image size 64, not 150`; what is left empty is not compared.
+    Clauses are such as `image size 64, not 150`; what is left empty is not compared.
     """
     counts = run.data.counts
     own = run.config.model_dump() | {"split_by": split_by}

@@ -30,18 +30,7 @@ NO = ("", "no", "false", "0", "negative")
 
 @dataclass(frozen=True)
 class Counts:
-    """What is known of one split.
-
-    Attributes:
-        images: How many images, or None.
-        positives: How many of them are of the positive class, or None.
-        tp: True positives, where the answers themselves are known.
-        tn: True negatives, where they are.
-        correct: Right answers, where they are.
-        classes: Images by class name, empty where not known.
-        subtypes: Images by (class, subtype), empty where there are none.
-        positive: Name of the positive class, or "".
-    """
+    """What is known of one split; classes and subtypes are numbers of images."""
 
     images: int | None = None
     positives: int | None = None
@@ -66,18 +55,17 @@ def join(one: Counts, other: Counts, where: str) -> Counts:
     Raises:
         DataError: They contradict each other, or a part is larger than the whole.
     """
-    changes = {}
+    found = {}
     for each in fields(Counts):
         first, second = getattr(one, each.name), getattr(other, each.name)
-        empty = first is None or first in ({}, "")
-        if not empty and second is not None and second not in ({}, "", first):
+        empty = (None, {}, "")
+        if first not in empty and second not in (*empty, first):
             raise DataError(
                 f"{where}: the table says {first} {each.name}, the counts given with "
                 f"it say {second}; correct one of them"
             )
-        if empty:
-            changes[each.name] = second
-    return checked(replace(one, **changes), where)
+        found[each.name] = second if first in empty else first
+    return checked(Counts(**found), where)
 
 
 def checked(counts: Counts, where: str) -> Counts:
@@ -162,18 +150,7 @@ AVERAGES = ("accuracy", "macro avg", "weighted avg", "micro avg", "samples avg")
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a printed table.
-
-    Attributes:
-        name: What it is about.
-        values: What is printed, by column; empty cells are left out.
-        counts: How many images, by split.
-        loss: Name of the loss function it was trained with, or "".
-        by_image: Whether the table says, in a column `split_by`, that val was cut from
-            train image by image.
-        model: Its network, as the table's column `model` names it, or "".
-        strategy: As its column `strategy` says, or "".
-    """
+    """A row of a printed table; `by_image`: val was cut from train image by image."""
 
     name: str
     values: Mapping[Column, Printed]
@@ -190,14 +167,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Published:
-    """What others reached on the same test images.
-
-    Attributes:
-        model: The network.
-        strategy: How it was trained, as `Row.strategy`.
-        accuracy: On test, in [0, 1].
-        source: Where it is published.
-    """
+    """What others reached on the same test images; accuracy in [0, 1]."""
 
     model: str
     strategy: str
@@ -207,22 +177,11 @@ class Published:
 
 @dataclass(frozen=True)
 class PrintedTable:
-    """A table that was understood.
-
-    Attributes:
-        source: The file's name.
-        columns: The metrics, in the table's order.
-        rows: Its rows.
-        ignored: Headings of no concern to the audit.
-        counts: Counts that hold for every row, by split.
-        published: What others reached on the same images.
-    """
+    """A table that was understood."""
 
     source: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    ignored: tuple[str, ...] = ()
-    counts: Mapping[str, Counts] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
 
 
@@ -242,9 +201,13 @@ def understand(
     # A second column of the same meaning would be read over the first.
     headings: dict[Column, str] = {}
     known: dict[str, Column] = {}
+    lossy = None  # the column that names loss functions
     for heading in cells.columns:
-        column = _column(heading, cells[heading], source)
+        column = read_heading(heading)
         if column is None:
+            continue
+        if column.quantity == "loss" and not cells[heading].str.contains(r"\d").any():
+            lossy = lossy or heading
             continue
         key = Column("", column.quantity, column.split, column.stage, column.averaged)
         if key in headings:
@@ -262,8 +225,7 @@ def understand(
         )
     if cells.empty:
         raise DataError(f"{source}: there are headings but no rows")
-    lossy = _loss_names(cells)
-    title = _title(cells, [*known, *([lossy] if lossy else [])])
+    title = _title(cells, [*known, lossy])
     given_names = cells[title].str.strip() if title else [""] * len(cells)
     names = [name or f"row {k}" for k, name in enumerate(given_names, start=1)]
     scales = {c: _scale(c, cells[c.heading], names, source) for c in metrics}
@@ -281,9 +243,7 @@ def understand(
         said = {key: line.get(key, "").strip() for key in ("model", "strategy")}
         by_image = line.get(SPLIT_BY) == "image"
         rows.append(Row(name, values, counts, loss, by_image, **said))
-    used = {*known, title, lossy, SPLIT_BY}
-    ignored = tuple(str(h) for h in cells.columns if h not in used)
-    return PrintedTable(source, tuple(metrics), tuple(rows), ignored, dict(given))
+    return PrintedTable(source, tuple(metrics), tuple(rows))
 
 
 def _understood(headings: pd.Index | pd.Series, source: str) -> bool:
@@ -295,27 +255,7 @@ def _understood(headings: pd.Index | pd.Series, source: str) -> bool:
     return any(c is not None and c.quantity in METRICS for c in found)
 
 
-def _column(heading: str, cells: pd.Series, source: str) -> Column | None:
-    """Understand a heading, with its cells: `loss` may name functions."""
-    column = read_heading(heading)
-    if column is None:
-        return None
-    if column.quantity == "loss" and not cells.str.contains(r"\d").any():
-        return None
-    return column
-
-
-def _loss_names(cells: pd.DataFrame) -> str | None:
-    """Find the column that names loss functions."""
-    for heading in cells.columns:
-        column = read_heading(heading)
-        words = not cells[heading].str.contains(r"\d").any()
-        if column and column.quantity == "loss" and words:
-            return heading
-    return None
-
-
-def _title(cells: pd.DataFrame, taken: list[str]) -> str | None:
+def _title(cells: pd.DataFrame, taken: list[str | None]) -> str | None:
     """Find the column that says what a row is about."""
     free = [heading for heading in cells.columns if heading not in taken]
     for wanted in HEADINGS["labels"]:
@@ -392,10 +332,6 @@ class Remark:
     """One finding of the audit.
 
     Attributes:
-        rule: `impossible`, `inconsistent`, `renamed`, `averages`, `tie`, `majority`,
-            `imbalance`, `below`, `gap`, `small` or `losses`.
-        text: What it says, in the reader's language.
-        evidence: The numbers behind it, by name.
         entries: Row name and heading of each entry that it is about.
     """
 
