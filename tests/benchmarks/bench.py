@@ -138,8 +138,7 @@ def _decoded(files: list[Path], size: int, compute: Compute) -> tuple[Images, fl
     pixels = np.empty((len(files), size, size, 1), dtype=np.uint8)
     started = time.perf_counter()
     for row, path in enumerate(track(files, "Decoding", len(files), "images")):
-        image = decode.decode(path, 1)
-        image = decode.fit(image, size=size, resize="squash", interpolation="bilinear")
+        image = decode.decode(path, 1).resize((size, size), decode.FILTERS["bilinear"])
         pixels[row] = np.asarray(image)[..., None]
     rate = len(files) / (time.perf_counter() - started)
     classes = sorted({path.parent.name for path in files})

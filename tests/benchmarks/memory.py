@@ -63,11 +63,8 @@ def write(path: Path, count: int, size: int) -> None:
         drawn = np.stack(
             [
                 np.asarray(
-                    decode.fit(
-                        decode.decode(file, 1),
-                        size=size,
-                        resize="squash",
-                        interpolation="bilinear",
+                    decode.decode(file, 1).resize(
+                        (size, size), decode.FILTERS["bilinear"]
                     )
                 )
                 for file in files[:SOURCE]
