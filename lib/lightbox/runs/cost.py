@@ -49,12 +49,13 @@ def cost(config: RunSettings, dataset: Dataset, *, weights: str) -> Cost:
         compute=made.compute,
     )
     train_mode(made.network, made.training)
-    gradients.of(positions)  # the first step also chooses kernels
     seconds = []
-    for _step in range(TIMES):
-        started = time.perf_counter()
-        gradients.of(positions)
-        seconds.append(time.perf_counter() - started)
+    with store.locked("training"):  # beside another training it would take far longer
+        gradients.of(positions)  # the first step also chooses kernels
+        for _step in range(TIMES):
+            started = time.perf_counter()
+            gradients.of(positions)
+            seconds.append(time.perf_counter() - started)
     step = min(seconds) / len(positions)
     # Frozen features need one pass over the images, without gradients: a third.
     once = config.strategy == "feature_extraction" and config.augmentation == "none"
