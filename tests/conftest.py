@@ -49,3 +49,19 @@ def offline_uv() -> tuple[str, dict[str, str]]:
     if uv is None:
         pytest.skip("uv is not installed: make test brings it")
     return uv, os.environ | {"UV_OFFLINE": "1"}
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list:
+    """The matplotlib figures, as they were before they became bytes."""
+    from lightbox.display import outputs
+
+    kept = []
+    original = outputs.Figure.__init__
+
+    def keep(self, drawing, label, caption):
+        kept.append(drawing)
+        original(self, drawing, label, caption)
+
+    monkeypatch.setattr(outputs.Figure, "__init__", keep)
+    return kept

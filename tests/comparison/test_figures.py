@@ -34,20 +34,6 @@ EIGHT = (
 )
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The matplotlib figures, as they were before they became bytes."""
-    kept = []
-    original = outputs.Figure.__init__
-
-    def keep(self, drawing, label, caption):
-        kept.append(drawing)
-        original(self, drawing, label, caption)
-
-    monkeypatch.setattr(outputs.Figure, "__init__", keep)
-    return kept
-
-
 def texts(drawing: Drawing) -> list:
     found = drawing.findobj(mpl.text.Text)
     return [text for text in found if text.get_text() and text.get_visible()]

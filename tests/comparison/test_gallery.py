@@ -10,25 +10,10 @@ from example_runs import make_run
 from lightbox.base.errors import DataError
 from lightbox.base.words import said_in
 from lightbox.comparison.gallery import error_gallery, probability
-from lightbox.display import outputs
 from lightbox.display.names import literal, shortened
 from lightbox.display.outputs import Prose
 from lightbox.display.style import letters
 from lightbox.evaluation.metrics import best_run
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The matplotlib figures, as they were before they became bytes."""
-    kept = []
-    original = outputs.Figure.__init__
-
-    def keep(self, drawing, label, caption):
-        kept.append(drawing)
-        original(self, drawing, label, caption)
-
-    monkeypatch.setattr(outputs.Figure, "__init__", keep)
-    return kept
 
 
 def section_of(run, channels=1, size=16):

@@ -10,26 +10,11 @@ from example_runs import make_run, study
 from lightbox.base.errors import DataError
 from lightbox.base.words import said_in
 from lightbox.comparison.reliability import reliability_diagram
-from lightbox.display import outputs
 from lightbox.display.style import MAX_HEIGHT, POINTS
 from lightbox.evaluation.calibration import calibrate, ece, scaled
 from lightbox.evaluation.significance import wilson
 
 NAMES = ["prob_NORMAL", "prob_PNEUMONIA"]
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The matplotlib figures, as they were before they became bytes."""
-    kept = []
-    original = outputs.Figure.__init__
-
-    def keep(self, drawing, label, caption):
-        kept.append(drawing)
-        original(self, drawing, label, caption)
-
-    monkeypatch.setattr(outputs.Figure, "__init__", keep)
-    return kept
 
 
 def overconfident(temperature=0.5, count=4000):

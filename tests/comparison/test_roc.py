@@ -12,26 +12,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lightbox.base.words import said_in
 from lightbox.comparison.roc import roc_curves
-from lightbox.display import outputs
 from lightbox.display.outputs import Prose
 from lightbox.display.style import POINTS
 from lightbox.evaluation.bootstrap import group_weights
 from lightbox.evaluation.curves import GRID, curves
 from lightbox.evaluation.metrics import score_run
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The matplotlib figures, as they were before they became bytes."""
-    kept = []
-    original = outputs.Figure.__init__
-
-    def keep(self, drawing, label, caption):
-        kept.append(drawing)
-        original(self, drawing, label, caption)
-
-    monkeypatch.setattr(outputs.Figure, "__init__", keep)
-    return kept
 
 
 def example(decimals, seed=0, count=240, share=0.6):
